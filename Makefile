@@ -1,0 +1,38 @@
+# make figures: clone to figures. make test: everything that CI checks.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+.PHONY: figures test lint unit workflow format clean
+
+figures: $(VENV)/.installed
+	$(BIN)/snakemake figures
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("grokatlas needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+# In the order of CI: format, lint, unit, then the workflow end to end.
+test: lint unit workflow
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+unit: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/unit
+
+workflow: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/workflow
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+clean:
+	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache

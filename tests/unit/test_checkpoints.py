@@ -1,0 +1,202 @@
+"""What was computed is never lost, and what is damaged or foreign is never used."""
+
+import dataclasses
+import json
+import threading
+
+import pytest
+import torch
+from grokatlas import checkpoints
+from grokatlas.checkpoints import RunFolder
+from grokatlas.config import parse_config
+from grokatlas.errors import GrokatlasError
+from grokatlas.stacks import build_stacks
+from grokatlas.training.device import Machine
+from grokatlas.training.replay import complete_segment
+from grokatlas.training.segment import Interrupted, train_segment
+
+TINY = {"layers": 1, "width": 16, "heads": 2}
+
+
+def tiny(folder, steps=60, probe_every=20, weight_decay=1.0, seed=42, segment_steps=100_000, **top):
+    sweep = {"name": "t", "model": TINY, "weight_decay": weight_decay, "seed": seed, "steps": steps,
+             "evaluate_every": 20, "probe_every": probe_every}  # fmt: skip
+    sweep |= {key: top.pop(key) for key in ("learning_rate",) if key in top}
+    return parse_config({"results": str(folder), "sweeps": [sweep], "segment_steps": segment_steps, **top})
+
+
+def run_all(config, stop=None, report=lambda *_: None):
+    manifests = []
+    for stack in build_stacks(config).values():
+        for segment in stack.segments:
+            stop = stop or threading.Event()
+            manifests.append(train_segment(stack, segment, config.settings, Machine(threads=2), report, stop))
+    return manifests
+
+
+def folder_of(config, index=0):
+    return RunFolder(config.settings.results, list(config.plans.values())[index].run)
+
+
+def spans(folder):
+    return [(piece.start, piece.stop) for piece in folder.ledger()]
+
+
+def files(folder):
+    return {p: p.read_bytes() for p in sorted(folder.path.rglob("*.safetensors"))}
+
+
+def test_a_longer_budget_trains_only_what_is_new_to_the_same_bits(tmp_path):
+    run_all(tiny(tmp_path / "a", steps=40))
+    run_all(tiny(tmp_path / "a", steps=100))
+    run_all(tiny(tmp_path / "b", steps=100))
+    extended, straight = folder_of(tiny(tmp_path / "a")), folder_of(tiny(tmp_path / "b"))
+    assert spans(extended) == [(0, 40), (40, 100)]
+    for part in ("parameters", "first_moment", "second_moment"):
+        ours, theirs = extended.load_checkpoint(100)[0], straight.load_checkpoint(100)[0]
+        assert torch.equal(getattr(ours, part), getattr(theirs, part))
+    assert extended.read_evaluations() == straight.read_evaluations()
+
+
+def test_training_again_trains_nothing(tmp_path):
+    config = tiny(tmp_path)
+    run_all(config)
+    before = files(folder_of(config))
+    run_all(config)
+    assert files(folder_of(config)) == before
+    assert spans(folder_of(config)) == [(0, 60)]
+
+
+def test_segments_chain_without_overlap(tmp_path):
+    config = tiny(tmp_path, segment_steps=25)
+    run_all(config)
+    assert spans(folder_of(config)) == [(0, 25), (25, 50), (50, 60)]
+    assert folder_of(config).checkpoint_steps() == [25, 50, 60]
+
+
+def test_a_stop_request_saves_and_the_next_call_goes_on(tmp_path):
+    config, stop = tiny(tmp_path, steps=200), threading.Event()
+    with pytest.raises(Interrupted):
+        run_all(config, stop, lambda run, step, goal, scores: step >= 90 and stop.set())
+    (reached,) = folder_of(config).checkpoint_steps()
+    assert 90 <= reached < 200
+    run_all(config)
+    run_all(tiny(tmp_path / "straight", steps=200))
+    assert spans(folder_of(config)) == [(0, reached), (reached, 200)]
+    ours = folder_of(config).load_snapshot(200)[0]
+    theirs = folder_of(tiny(tmp_path / "straight", steps=200)).load_snapshot(200)[0]
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "tamper", "remove"])
+def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path, damage):
+    run_all(tiny(tmp_path))
+    path = folder_of(tiny(tmp_path)).checkpoint_path(60)
+    data = bytearray(path.read_bytes())
+    if damage == "remove":
+        path.unlink()
+    else:
+        data[-100] ^= 1
+        path.write_bytes(data[:-50] if damage == "truncate" else data)
+    with pytest.raises(GrokatlasError, match=r"000000060.safetensors: .*checksum differs") as error:
+        run_all(tiny(tmp_path, steps=80))
+    assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    run_all(tiny(tmp_path, weight_decay=[1.0, 2.0]))
+    one, two = (folder_of(tiny(tmp_path, weight_decay=[1.0, 2.0]), i) for i in (0, 1))
+    for suffix in (".json", ".safetensors"):
+        source = one.checkpoint_path(60).with_suffix(suffix)
+        two.checkpoint_path(60).with_suffix(suffix).write_bytes(source.read_bytes())
+    with pytest.raises(GrokatlasError, match=r"checkpoint of another run \(.*wd1-s42\), not of .*wd2-s42"):
+        run_all(tiny(tmp_path, weight_decay=2.0, steps=80))
+
+
+def test_a_missing_checkpoint_of_the_segment_before_is_not_silently_retrained(tmp_path):
+    config = tiny(tmp_path, steps=40, segment_steps=40)
+    run_all(config)
+    folder_of(config).delete_checkpoint(40)
+    longer = tiny(tmp_path, steps=80, segment_steps=40)
+    (stack,) = build_stacks(longer).values()
+    with pytest.raises(GrokatlasError, match="000000040.safetensors: checkpoint is missing"):
+        train_segment(stack, stack.segments[1], longer.settings, Machine(), lambda *_: None, threading.Event())
+
+
+def test_other_training_code_marks_old_runs_and_asks(tmp_path, monkeypatch):
+    run_all(tiny(tmp_path))
+    monkeypatch.setattr(checkpoints, "TRAINING_VERSION", checkpoints.TRAINING_VERSION + 1)
+    with pytest.raises(GrokatlasError, match="made by training version"):
+        run_all(tiny(tmp_path, steps=80))
+
+
+def test_a_denser_cadence_is_replayed_to_the_bits_it_would_have_had(tmp_path):
+    run_all(tiny(tmp_path / "a", probe_every=60, segment_steps=30))
+    dense = tiny(tmp_path / "a", probe_every=10, segment_steps=30)
+    (stack,) = build_stacks(dense).values()
+    done = [complete_segment(stack, s, dense.settings, Machine(), m)
+            for s, m in zip(stack.segments, run_all(dense), strict=True)]  # fmt: skip
+    straight = tiny(tmp_path / "b", probe_every=10)
+    run_all(straight)
+    # Step 30 is a checkpoint, so only 20 of the first 30 steps are taken again.
+    assert [next(iter(manifest["runs"].values()))["replayed_steps"] for manifest in done] == [20, 20]
+    for step in range(10, 61, 10):
+        assert (
+            folder_of(dense).load_snapshot(step)[1]["content"] == folder_of(straight).load_snapshot(step)[1]["content"]
+        )
+    assert spans(folder_of(dense)) == [(0, 30), (30, 60)]
+
+
+def test_a_tampered_snapshot_is_refused(tmp_path):
+    config = tiny(tmp_path)
+    run_all(config)
+    path = folder_of(config).snapshot_path(40)
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(GrokatlasError, match="000000040.safetensors: changed since it was written"):
+        folder_of(config).load_snapshot(40)
+
+
+def test_a_run_whose_loss_is_nan_is_frozen_and_its_stack_mates_finish(tmp_path):
+    config = tiny(tmp_path, seed=[1, 2], stack_size=2)
+    bad, good = folder_of(config, 0), folder_of(config, 1)
+    (stack,) = build_stacks(config).values()
+    train_segment(stack, stack.segments[0], config.settings, Machine(threads=2), lambda *_: None, threading.Event())
+    state, ledger = bad.load_checkpoint(60)
+    state.parameters[:] = float("nan")
+    bad.save_checkpoint(state, ledger)
+    longer = tiny(tmp_path, steps=100, seed=[1, 2], stack_size=2)
+    (manifest,) = run_all(longer)
+    assert manifest["runs"][bad.run.id] == {"goal": 100, "diverged": 61}
+    assert manifest["runs"][good.run.id]["checkpoint"] == 100
+    assert bad.diverged_at() == 61
+    assert max(bad.read_evaluations()) == 60
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, monkeypatch):
+    import errno
+
+    config = tiny(tmp_path)
+    run_all(config)
+    before = files(folder_of(config))
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("grokatlas.atomic.os.fsync", full)
+    with pytest.raises(
+        GrokatlasError, match="cannot be written \\(No space left on device\\); nothing was overwritten"
+    ):
+        run_all(tiny(tmp_path, steps=80))
+    assert files(folder_of(config)) == before
+
+
+def test_sidecar_tells_run_config_and_how_it_was_computed(tmp_path):
+    config = tiny(tmp_path)
+    run_all(config)
+    data = json.loads(folder_of(config).checkpoint_path(60).with_suffix(".json").read_text())
+    assert data["config"] == json.loads(json.dumps(dataclasses.asdict(folder_of(config).run)))
+    (piece,) = data["ledger"]
+    assert piece["execution"]["device"] == "cpu"
+    assert piece["execution"]["lane"] == [folder_of(config).run.id]

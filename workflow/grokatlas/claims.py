@@ -1,0 +1,216 @@
+"""Published statements as data: quantified predicates over readouts, fixed before any run. Format: docs/verdicts.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import thresholds
+from .errors import GrokatlasError
+from .metrics import RUN_COLUMNS
+from .vocabulary import check_readout
+
+QUANTIFIERS = ("always", "typically", "exists")
+ORDERINGS = ("<", "<=", ">", ">=", "==")
+TOLERANT = ("near", "within_factor")
+COMPARISONS = ("occurs", "never", *ORDERINGS, *TOLERANT, "between")
+EITHER = "either"  # decided_early: the first occurrence is final, whichever way it decides
+
+CLAIM_KEYS = {
+    "id", "table", "statement", "source", "published", "population", "where", "horizon", "cadence", "quantifier",
+    "predicate", "decided_early", "untestable", "points",
+}  # fmt: skip
+PREDICATE_KEYS = {"readout", "arguments", "compare", "to", "tolerance", "than"}
+
+
+@dataclass(frozen=True)
+class Predicate:
+    """What a readout of one run is held against.
+
+    `to`: a number, or two for between. `than`: replaces run columns to name the partner run (equal seeds) whose reading
+    is compared with, instead of `to`.
+    """
+
+    readout: str
+    arguments: Mapping[str, Any]
+    compare: str
+    to: tuple[float, ...] = ()
+    tolerance: float | None = None
+    than: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published statement; its `population` maps run columns to values (a list: any of them).
+
+    `horizon` and `cadence` are in optimizer steps.
+
+    `decided_early`: the truth value that a record shorter than `horizon` already settles, or None.
+    `point`: the step of a claim that was expanded from a list of points.
+    """
+
+    id: str
+    table: str
+    statement: str
+    source: str
+    published: str
+    population: Mapping[str, Any]
+    quantifier: str
+    horizon: int = 0
+    cadence: int = 0
+    predicate: Predicate | None = None
+    decided_early: bool | str | None = None
+    untestable: str = ""
+    point: int | None = None
+    family: str = field(default="", compare=False)
+
+
+def threshold(value: Any, where: str) -> float:
+    """A number as it is, or the value of the threshold of that name. Raises GrokatlasError for an unknown name."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise GrokatlasError(f"{where}: {value!r} is neither a number nor the name of a threshold")
+    if isinstance(value, str):
+        named = vars(thresholds).get(value) if value.isupper() else None
+        if named is None:
+            known = ", ".join(name for name in vars(thresholds) if name.isupper())
+            raise GrokatlasError(f"{where}: threshold {value!r} is unknown; use one of {known}")
+        value = named
+    return float(value)
+
+
+def _known_keys(given: Any, known: set[str], where: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise GrokatlasError(f"{where}: must be a mapping of keys to values, not {given!r}")
+    for key in given:
+        if key not in known:
+            raise GrokatlasError(f"{where}: key {key!r} is unknown; use one of {', '.join(sorted(known))}")
+    return given
+
+
+def _columns(given: Any, where: str) -> dict[str, Any]:
+    return dict(_known_keys(given, {name for name, *_ in RUN_COLUMNS}, where))
+
+
+def _predicate(given: Any, where: str) -> Predicate:
+    given = _known_keys(given, PREDICATE_KEYS, where)
+    arguments = given.get("arguments", {})
+    if not isinstance(arguments, Mapping):
+        raise GrokatlasError(f"{where}: arguments must be a mapping, not {arguments!r}")
+    check_readout(given.get("readout"), arguments, where)
+    compare = given.get("compare")
+    if compare not in COMPARISONS:
+        raise GrokatlasError(f"{where}: compare {compare!r} is unknown; use one of {', '.join(COMPARISONS)}")
+    to = given.get("to", [])
+    to = tuple(threshold(value, where) for value in (to if isinstance(to, list) else [to]))
+    than = _columns(given["than"], f"{where}, than") if "than" in given else None
+    expected = 0 if compare in ("occurs", "never") or than is not None else 2 if compare == "between" else 1
+    if len(to) != expected:
+        raise GrokatlasError(f"{where}: compare {compare} takes {expected} number(s) in 'to', not {len(to)}")
+    if than is not None and compare not in ORDERINGS:
+        raise GrokatlasError(f"{where}: 'than' compares two runs with one of {', '.join(ORDERINGS)}, not {compare}")
+    if (compare in TOLERANT) != ("tolerance" in given):
+        raise GrokatlasError(f"{where}: 'tolerance' belongs to {' and '.join(TOLERANT)}, and to them only")
+    tolerance = threshold(given["tolerance"], where) if "tolerance" in given else None
+    return Predicate(given["readout"], dict(arguments), compare, to, tolerance, than)
+
+
+def _expand(given: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
+    """A claim with `points` {step: value} as one claim a point, read at exactly that step; others as they are."""
+    if "points" not in given:
+        return [dict(given)]
+    points = given["points"]
+    if not isinstance(points, Mapping) or not all(isinstance(step, int) for step in points):
+        raise GrokatlasError(f"{where}: points must map steps to published values")
+    if "horizon" in given:
+        raise GrokatlasError(f"{where}: a claim with points takes its horizons from them; drop 'horizon'")
+    expanded = []
+    for step, value in points.items():
+        text = f"{value:.3f}" if isinstance(value, float) and round(value, 3) == value else str(value)
+        predicate = dict(_known_keys(given.get("predicate", {}), PREDICATE_KEYS, where))
+        predicate |= {"arguments": {**predicate.get("arguments", {}), "step": step}, "to": value}
+        expanded.append(
+            {key: item for key, item in given.items() if key != "points"}
+            | {"id": f"{given['id']}-{step}", "horizon": step, "predicate": predicate, "published": text}
+            | {"statement": f"{given['statement']}: {text} at step {step:,}"}
+        )
+    return expanded
+
+
+def _claim(
+    given: Mapping[str, Any], populations: Mapping[str, Any], family: str, point: int | None, where: str
+) -> Claim:
+    for key in ("table", "statement", "source", "published", "population", "quantifier"):
+        if key not in given:
+            raise GrokatlasError(f"{where}: key {key!r} is missing")
+    if given["population"] not in populations:
+        raise GrokatlasError(
+            f"{where}: population {given['population']!r} is unknown; use one of {', '.join(populations)}"
+        )
+    if given["quantifier"] not in QUANTIFIERS:
+        raise GrokatlasError(
+            f"{where}: quantifier {given['quantifier']!r} is unknown; use one of {', '.join(QUANTIFIERS)}"
+        )
+    if ("untestable" in given) == ("predicate" in given):
+        raise GrokatlasError(f"{where}: give either a predicate or the reason why it is untestable")
+    early = given.get("decided_early")
+    if not (early is None or isinstance(early, bool) or early == EITHER):
+        raise GrokatlasError(f"{where}: decided_early {early!r} must be true, false, null or {EITHER}")
+    for key in ("horizon", "cadence") if "predicate" in given else ():
+        if not isinstance(given.get(key), int) or given[key] <= 0:
+            raise GrokatlasError(f"{where}: {key} must be a positive number of steps, not {given.get(key)!r}")
+    texts = {key: str(given[key]) for key in ("id", "table", "statement", "source", "published", "quantifier")}
+    return Claim(
+        **texts,
+        population={**populations[given["population"]], **_columns(given.get("where", {}), f"{where}, where")},
+        horizon=given.get("horizon", 0),
+        cadence=given.get("cadence", 0),
+        predicate=_predicate(given["predicate"], f"{where}, predicate") if "predicate" in given else None,
+        decided_early=early,
+        untestable=str(given.get("untestable", "")),
+        point=point,
+        family=family,
+    )
+
+
+def read_yaml(path: Path | str, keys: set[str]) -> Mapping[str, Any]:
+    """A YAML file whose top level is a mapping with exactly these keys. Raises GrokatlasError naming file and fault."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise GrokatlasError(f"{path}: cannot be read as YAML ({reason}); restore or mend the file") from None
+    content = _known_keys(content, keys, str(path))
+    for key in keys:
+        if key not in content:
+            raise GrokatlasError(f"{path}: key {key!r} is missing")
+    return content
+
+
+def load_claims(path: Path | str) -> list[Claim]:
+    """Every claim of a claims file, points expanded, in file order.
+
+    Raises GrokatlasError with one line that names the claim and the misspelt key, readout, threshold or value.
+    """
+    content = read_yaml(path, {"populations", "claims"})
+    if not isinstance(content["populations"], Mapping) or not isinstance(content["claims"], list):
+        raise GrokatlasError(f"{path}: populations must be a mapping of names to columns, claims a list")
+    populations = {
+        name: _columns(columns, f"{path}: population {name!r}") for name, columns in content["populations"].items()
+    }
+    claims: list[Claim] = []
+    for place, given in enumerate(content["claims"], start=1):
+        family = str(given.get("id", "")) if isinstance(given, Mapping) else ""
+        where = f"{path}: claim {family!r}" if family else f"{path}: claim {place}"
+        _known_keys(given, CLAIM_KEYS, where)
+        if not family:
+            raise GrokatlasError(f"{where} has no id")
+        for one in _expand(given, where):
+            claims.append(_claim(one, populations, family, one["horizon"] if "points" in given else None, where))
+    ids = [claim.id for claim in claims]
+    for repeated in {name for name in ids if ids.count(name) > 1}:
+        raise GrokatlasError(f"{path}: claim id {repeated!r} is used twice")
+    return claims

@@ -1,0 +1,5 @@
+"""python -m grokatlas.cli."""
+
+from . import main
+
+main()

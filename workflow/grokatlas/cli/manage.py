@@ -1,0 +1,152 @@
+"""`grokatlas train`, `runs` and `prune`: work on the runs of a config by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from ..config import Config, Plan, read_config
+from ..errors import GrokatlasError
+from ..stacks import build_stacks
+
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), default="config/config.yaml", show_default=True
+)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  grokatlas train                                        every stack of config/config.yaml
+  grokatlas train --stack mul97-L2d128h4-wd2-s42         one stack
+  grokatlas train --config my.yaml --threads 4
+"""
+)
+@config_option
+@click.option("--stack", "stack_id", help="One stack by id (see `grokatlas runs`).  [default: all]")
+@click.option("--threads", type=int, default=os.cpu_count(), show_default="all cores")
+def train(config_path: Path, stack_id: str | None, threads: int) -> None:
+    """Train the runs of a config, continuing from their checkpoints; Ctrl-C saves first."""
+    from ..progress import Progress
+    from ..training.device import Machine
+    from ..training.segment import Interrupted, train_segment
+
+    config = read_config(config_path)
+    stacks = build_stacks(config)
+    if stack_id is not None and stack_id not in stacks:
+        raise GrokatlasError(f"stack {stack_id!r} is not in {config_path}: it has {', '.join(stacks)}")
+    machine = Machine.choose(config.settings.device, config.settings.precision, threads)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    for stack in [stacks[stack_id]] if stack_id else stacks.values():
+        for segment in stack.segments:
+            try:
+                train_segment(stack, segment, config.settings, machine, Progress(), stop)
+            except Interrupted:
+                raise GrokatlasError(
+                    "stopped on request; what was trained is saved, the same command goes on"
+                ) from None
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  grokatlas runs
+  grokatlas runs --config config/paper.yaml --json
+"""
+)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a run.")
+def runs(config_path: Path, as_json: bool) -> None:
+    """List what a config contains: run ids, steps trained and wanted, cost, and disk when done."""
+    config = read_config(config_path)
+    rows = [_row(plan, stack.id, config) for stack in build_stacks(config).values() for plan in stack.plans]
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    click.echo(f"{'run':40} {'trained':>11} {'steps':>11} {'PFLOP':>9} {'disk':>9}")
+    for row in rows:
+        line = (
+            f"{row['run']:40} {row['trained_steps']:11,} {row['steps']:11,} {row['pflop']:9.1f} {size(row['bytes']):>9}"
+        )
+        click.echo(line)
+    todo = sum(max(0, r["steps"] - r["trained_steps"]) for r in rows)
+    pflop = sum(row["pflop"] for row in rows)
+    stacks = len({row["stack"] for row in rows})
+    click.echo(
+        f"{len(rows)} runs in {stacks} stacks; {todo:,} of {sum(r['steps'] for r in rows):,} model-steps to train; "
+        f"{pflop:,.0f} PFLOP and {size(sum(r['bytes'] for r in rows))} in all"
+    )
+
+
+def _row(plan: Plan, stack: str, config: Config) -> dict[str, object]:
+    # Torch-free, so that thousands of runs list in seconds: trained steps are read off file names.
+    folder = config.settings.results / "runs" / plan.run.id / "checkpoints"
+    trained = max((int(p.stem) for p in folder.glob("*.json") if p.stem.isdigit()), default=0)
+    return {
+        "run": plan.run.id,
+        "stack": stack,
+        "trained_steps": trained,
+        "steps": plan.steps,
+        "pflop": plan.steps * step_flops(plan) / 1e15,
+        "bytes": disk_bytes(plan, config),
+    }
+
+
+def parameters(plan: Plan) -> int:
+    """Parameter count of the published architecture: 434,145 small, 3,234,145 large."""
+    run = plan.run
+    d, k = run.width, run.bottleneck
+    count = 2 * run.modulus * d + 2 * d + run.layers * (12 * d * d + 13 * d) + run.modulus * d + run.modulus
+    return count + (2 * d * k + k + d if k else 0)
+
+
+def step_flops(plan: Plan) -> float:
+    """Floating-point operations of a plain optimizer step: 6 a weight and token, two tokens a pair."""
+    return 6 * 2 * plan.run.batch_size * 12 * plan.run.layers * plan.run.width**2
+
+
+def disk_bytes(plan: Plan, config: Config) -> int:
+    """Bytes on disk when done: a snapshot holds the weights, a checkpoint also two moments, 4 bytes each."""
+    settings, weights = config.settings, 4 * parameters(plan)
+    snapshots = len(plan.snapshots(0, plan.steps)) if settings.keep_snapshots == "all" else 0
+    checkpoints = -(-plan.steps // settings.segment_steps) if settings.keep_checkpoints == "segments" else 1
+    return weights * (snapshots + 3 * checkpoints)
+
+
+def size(count: float) -> str:
+    """Readable bytes: 1.7 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  grokatlas prune --dry-run
+  grokatlas prune --config config/paper.yaml
+"""
+)
+@config_option
+@click.option("--dry-run", is_flag=True, help="Say what would go, delete nothing.")
+def prune(config_path: Path, dry_run: bool) -> None:
+    """Delete what the config's keep policy does not keep. Newest checkpoints and metrics always stay."""
+    from ..prune import prunable
+
+    config = read_config(config_path)
+    files = prunable(config)
+    freed = sum(path.stat().st_size for path in files)
+    if not dry_run:
+        for path in files:
+            path.unlink()
+    click.echo(f"{'would free' if dry_run else 'freed'} {size(freed)} in {len(files)} files")

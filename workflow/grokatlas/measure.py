@@ -1,0 +1,92 @@
+"""The probe rule's work: from a segment's snapshots and evaluations to rows of the metrics table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import __version__
+from .checkpoints import RunFolder
+from .config import Plan, Settings
+from .errors import GrokatlasError
+from .metrics import Measurement, write_metrics
+from .model import ModelShape, flatten
+from .probes import Snapshot, probes_for
+from .stacks import Stack
+from .tasks import Task
+from .training.evaluation import Evaluator
+from .versions import TRAINING_VERSION
+
+Row = dict[str, object]
+EVALUATION = "evaluation"
+
+
+def snapshot_of(state: Mapping[str, Tensor], shape: ModelShape, task: Task) -> Snapshot:
+    """Run a model over all pairs of its task and gather what the probes see."""
+    hidden, logits = Evaluator(shape, [task], flatten(state, shape)[None].float()).arrays()[0]
+    labels = {"train": task.labels(task.train_pairs), "test": task.labels(task.test_pairs)}
+    return Snapshot(task, {name: value.numpy() for name, value in state.items()}, hidden, logits, labels)
+
+
+def measure_segment(stack: Stack, settings: Settings, manifest: dict, path: Path, threads: int) -> None:
+    """Probe every snapshot that the checkpoint manifest promises and write one Parquet file.
+
+    Raises GrokatlasError if a snapshot is missing or is not the one promised.
+    """
+    torch.set_num_threads(threads)
+    plans = {plan.run.id: plan for plan in stack.plans}
+    start, stop = manifest["segment"]
+    rows: list[Row] = []
+    for run_id, promise in manifest["runs"].items():
+        plan = plans[run_id]
+        folder = RunFolder(settings.results, plan.run)
+        rows += _evaluation_rows(plan, folder, promise, start, stop)
+        rows += _snapshot_rows(plan, folder, promise, settings, start, stop)
+    write_metrics(rows, path)
+
+
+def _evaluation_rows(plan: Plan, folder: RunFolder, promise: dict, start: int, stop: int) -> Iterator[Row]:
+    scores, cadences = folder.read_evaluations(), plan.evaluations(start, stop)
+    ledger = folder.ledger()
+    for step in promise["evaluations"]:
+        piece = next((p for p in ledger if p.start < step <= p.stop), None)
+        origin = _origin(vars(piece.execution) if piece else {})
+        for name, value in scores[step].items():
+            split, metric = name.split("_")
+            yield _row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
+    if promise.get("diverged") is not None:
+        yield _row(plan, promise["diverged"], 1, EVALUATION, Measurement("diverged", 1.0), _origin({}))
+
+
+def _snapshot_rows(
+    plan: Plan, folder: RunFolder, promise: dict, settings: Settings, start: int, stop: int
+) -> Iterator[Row]:
+    cadences, task = plan.snapshots(start, stop), plan.run.task
+    probes = [p for p in probes_for(settings.probes, settings.coset_splits) if plan.run.operation in p.operations]
+    for step, digest in promise["snapshots"].items():
+        state, header = folder.load_snapshot(int(step))
+        if header["content"] != digest:
+            raise GrokatlasError(f"{folder.snapshot_path(int(step))}: not the snapshot that the manifest promises")
+        origin = _origin(json.loads(header["execution"]))
+        snapshot = snapshot_of(state, folder.shape, task)
+        for probe in probes:
+            for measurement in probe.measure(snapshot):
+                yield _row(plan, int(step), cadences[int(step)], probe.name, measurement, origin)
+
+
+def _origin(execution: Mapping[str, object]) -> Row:
+    return {
+        "code_version": __version__,
+        "training_version": TRAINING_VERSION,
+        "device": execution.get("device"),
+        "precision": execution.get("precision"),
+        "torch_version": execution.get("torch"),
+    }
+
+
+def _row(plan: Plan, step: int, cadence: int, probe: str, measurement: Measurement, origin: Row) -> Row:
+    return {**plan.run.describe(), "step": step, "cadence": cadence, "probe": probe, **vars(measurement), **origin}

@@ -1,0 +1,38 @@
+"""Readouts: pure functions of one run's trajectory, on arrays of steps and values."""
+
+from __future__ import annotations
+
+from .accuracy import AccuracyReadout, read_accuracy, read_accuracy_csv
+from .change import ChangePoint, change_point
+from .spacing import at_cadence, covered_steps, unbroken
+from .strides import (
+    Stretch,
+    coexistence_steps,
+    collapse_step,
+    first_lock,
+    flashes,
+    locks,
+    stretches,
+    tail_medians,
+    takeover_stride,
+)
+
+__all__ = [
+    "AccuracyReadout",
+    "ChangePoint",
+    "Stretch",
+    "at_cadence",
+    "change_point",
+    "coexistence_steps",
+    "collapse_step",
+    "covered_steps",
+    "first_lock",
+    "flashes",
+    "locks",
+    "read_accuracy",
+    "read_accuracy_csv",
+    "stretches",
+    "tail_medians",
+    "takeover_stride",
+    "unbroken",
+]

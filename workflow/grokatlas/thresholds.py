@@ -1,0 +1,35 @@
+"""Every threshold that a readout or a claim uses, in one place, each with its source.
+
+They were fixed before any run was judged. Change one only with a reason written beside the old value. A claim file
+names a threshold by its name here.
+"""
+
+from __future__ import annotations
+
+# Accuracy. Source: the nested experiment's own logs and docs/verdicts.md.
+GROK = 0.9  # test accuracy that counts as grokked
+SOLID = 0.99  # test accuracy that counts as "100%" for more than an instant
+FALLEN = 0.5  # an oscillation is a fall from GROK or above to below this between two evaluations
+
+# Stride scores. Source: docs/verdicts.md.
+LOCK_SCORE = 0.9  # a score from which a ring can be locked
+LOCK_PROBES = 3  # a lock needs this many consecutive probes
+LOCK_STEPS = 30_000  # and this many steps covered: three probes 10,000 steps apart, or more at a finer cadence
+COLLAPSE_SCORE = 0.5  # a locked ring has collapsed at the first later probe below this, unless it locks again
+TAKEOVER_SCORE = 0.5  # median inner score from which one stride has taken over
+TAIL_SHARE = 0.4  # the last share of probes over which that median is taken
+COEXISTENCE_SCORE = 0.5  # the nested article's own test of its capacity hypothesis, section on the root cause
+COEXISTENCE_STEPS = 50_000  # steps for which both rings must hold it
+
+# Trajectory readouts. Source: docs/verdicts.md.
+LAST_SHARE = 0.2  # the last share of evaluations that a median and its 5% to 95% range summarise
+
+# Judging. Source: chosen for this project before any run, docs/verdicts.md.
+MAJORITY = 0.5  # share of runs that a "typically" claim is held against
+CONFIDENCE = 0.95  # of the Wilson interval
+SIGNIFICANCE = 0.05  # p-value below which a score is not chance
+ACCURACY_TOLERANCE = 0.05  # a snapshot this near a published accuracy agrees with it
+SCORE_TOLERANCE = 0.1  # the same for a stride score (a tenth: between one and three of an outer ring's 24 neighbours)
+DIMENSION_TOLERANCE = 3.0  # the same for a PCA dimension, in components
+STEP_FACTOR = 2.0  # a step within this factor of a published one agrees with it
+REGIME_TOLERANCE = 500_000.0  # a change of regime this near the published step agrees with it, in steps

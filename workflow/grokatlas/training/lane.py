@@ -1,0 +1,180 @@
+"""A lane: runs of one shape that step together, with their optimizer and batch orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..model import ModelShape, views
+from ..tasks import Task
+from .batches import BatchOrder, batch_bounds
+from .network import Network
+from .ops import cross_entropy
+
+BETAS = (0.9, 0.999)
+EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What training one run needs besides its weights."""
+
+    task: Task
+    learning_rate: float
+    weight_decay: float
+    batch_seed: int
+    batch_size: int
+
+
+@dataclass
+class RunState:
+    """A run at a step: parameters and Adam's first and second moments, each float [parameters]."""
+
+    step: int
+    parameters: Tensor
+    first_moment: Tensor
+    second_moment: Tensor
+
+    @classmethod
+    def fresh(cls, parameters: Tensor) -> RunState:
+        """Step 0 with zero moments."""
+        return cls(0, parameters, torch.zeros_like(parameters), torch.zeros_like(parameters))
+
+
+def token_rows(pairs: np.ndarray, modulus: int) -> Tensor:
+    """Token rows of pairs [N, 2] for `Network.forward`: int64 [2, N], a and p + b."""
+    return torch.from_numpy(pairs.T + np.array([[0], [modulus]])).contiguous()
+
+
+class Lane:
+    """Trains runs in lockstep from one common step. On CUDA each epoch is one replayed graph."""
+
+    def __init__(
+        self,
+        shape: ModelShape,
+        recipes: Sequence[Recipe],
+        states: Sequence[RunState],
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.step = states[0].step
+        if any(state.step != self.step for state in states):
+            raise ValueError("the runs of a lane must stand at the same step")
+        self.shape, self.recipes = shape, recipes
+        stack = [
+            torch.stack([getattr(s, part) for s in states]).to(device, dtype)
+            for part in ("parameters", "first_moment", "second_moment")
+        ]
+        self._parameters, self._first, self._second = stack
+        self._gradient = torch.zeros_like(self._parameters)
+        self._optimizer = self._make_optimizer(device)
+        self.network = Network(shape, views(self._parameters, shape), views(self._gradient, shape))
+        train = [torch.cat([token_rows(r.task.train_pairs, shape.modulus), self._labels(r.task)]) for r in recipes]
+        self._train = torch.stack(train).to(device)  # token rows and label [R, 3, n_train]
+        n = self._train.shape[-1]
+        self._orders = [BatchOrder(shape, r.batch_seed, n) for r in recipes]
+        self._bounds = batch_bounds(n, recipes[0].batch_size)
+        self._epoch = torch.empty_like(self._train)
+        self._loaded_epoch = -1
+        self._losses = self._parameters.new_zeros(len(self._bounds), len(recipes))
+        self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
+
+    @staticmethod
+    def _labels(task: Task) -> Tensor:
+        return torch.from_numpy(task.labels(task.train_pairs))[None]
+
+    def _make_optimizer(self, device: str) -> torch.optim.AdamW:
+        # One parameter a run, grouped by hyperparameters: a group is one fused pass (one launch on a GPU).
+        rows = [row.requires_grad_() for row in self._parameters.detach().unbind(0)]
+        groups: dict[tuple[float, float], list[Tensor]] = {}
+        for row, recipe in zip(rows, self.recipes, strict=True):
+            groups.setdefault((recipe.learning_rate, recipe.weight_decay), []).append(row)
+        optimizer = torch.optim.AdamW(
+            [{"params": params, "lr": lr, "weight_decay": decay} for (lr, decay), params in groups.items()],
+            betas=BETAS,
+            eps=EPS,
+            fused=True,
+            capturable=device != "cpu",
+        )
+        for i, row in enumerate(rows):
+            row.grad = self._gradient[i]
+            step = torch.tensor(float(self.step), device=device)
+            optimizer.state[row] = {"step": step, "exp_avg": self._first[i], "exp_avg_sq": self._second[i]}
+        return optimizer
+
+    def memory_bytes(self) -> int:
+        """Bytes of parameters, gradients, moments, data and workspace."""
+        tensors = (self._parameters, self._gradient, self._first, self._second, self._train, self._epoch)
+        return sum(t.numel() * t.element_size() for t in tensors) + self.network.buffers.memory_bytes()
+
+    @property
+    def parameters(self) -> Tensor:
+        """Current parameters [R, parameters]; live memory, copy before the next `advance`."""
+        return self._parameters
+
+    def state(self, run: int) -> RunState:
+        """A copy of one run's state, on the CPU."""
+        parts = (self._parameters[run], self._first[run], self._second[run])
+        return RunState(self.step, *(part.detach().cpu().clone() for part in parts))
+
+    def advance(self, steps: int) -> Tensor:
+        """Take `steps` optimizer steps. Returns the batch losses, [steps, R] on the CPU."""
+        losses, target = [self._losses[:0]], self.step + steps
+        with torch.no_grad():
+            while self.step < target:
+                epoch, first = divmod(self.step, len(self._bounds))
+                last = min(len(self._bounds), first + target - self.step)
+                self._load(epoch)
+                self._run(first, last)
+                losses.append(self._losses[first:last].clone())
+                self.step += last - first
+        return torch.cat(losses).cpu()
+
+    def _load(self, epoch: int) -> None:
+        if epoch == self._loaded_epoch:
+            return
+        order = torch.stack([order.epoch(epoch) for order in self._orders]).to(self._train.device)
+        torch.gather(self._train, 2, order[:, None].expand_as(self._train), out=self._epoch)
+        self._loaded_epoch = epoch
+
+    def _run(self, first: int, last: int) -> None:
+        """Batches first to last of the loaded epoch."""
+        if not self._parameters.is_cuda:
+            self._steps(first, last)
+            return
+        if (first, last) not in self._graphs:
+            self._graphs[first, last] = self._capture(first, last)
+        self._graphs[first, last].replay()
+
+    def _capture(self, first: int, last: int) -> torch.cuda.CUDAGraph:
+        # Warming up and capturing must not train: the state is put back afterwards.
+        kept = [tensor.clone() for tensor in self._live()]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            self._steps(first, last)
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._steps(first, last)
+        for tensor, value in zip(self._live(), kept, strict=True):
+            tensor.copy_(value)
+        return graph
+
+    def _live(self) -> list[Tensor]:
+        steps = [state["step"] for state in self._optimizer.state.values()]
+        return [self._parameters, self._first, self._second, *steps]
+
+    def _steps(self, first: int, last: int) -> None:
+        for i in range(first, last):
+            low, high = self._bounds[i]
+            batch = self._epoch[:, :, low:high]
+            _, logits = self.network.forward(batch[:, :2])
+            loss, grad = cross_entropy(logits, batch[:, 2])
+            self.network.backward(grad)
+            self._optimizer.step()
+            self._losses[i].copy_(loss)

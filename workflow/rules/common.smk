@@ -1,0 +1,57 @@
+# Functions and names shared by the rules. No torch here: this file is read again in every job.
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from snakemake.exceptions import WorkflowError
+
+from grokatlas.config import parse_config
+from grokatlas.errors import GrokatlasError
+from grokatlas.figures.names import figure_names
+from grokatlas.stacks import build_stacks
+from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
+
+try:
+    CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
+except GrokatlasError as bad:
+    raise WorkflowError(str(bad))
+
+STACKS = build_stacks(CONFIG)
+SEGMENTS = {(stack.id, s.name): s for stack in STACKS.values() for s in stack.segments}
+RESULTS = str(CONFIG.settings.results)
+FIGURES = figure_names(sorted({plan.run.weight_decay for plan in CONFIG.plans.values()}))
+TABLES = [f"N{i}" for i in range(1, 10)] + ["verdicts"]
+
+
+wildcard_constraints:
+    stack=r"[^/]+",
+    segment=r"\d{9}",
+
+
+def manifest(kind, stack, segment):
+    """Path of the manifest that a train or checkpoint job declares."""
+    return f"{RESULTS}/stacks/{stack}/{kind}-{segment}.json"
+
+
+def segment_before(wildcards):
+    """The train manifest that a train job continues from; none for the first segment."""
+    start = SEGMENTS[wildcards.stack, wildcards.segment].start
+    before = start - CONFIG.settings.segment_steps
+    return [manifest("train", wildcards.stack, f"{before:09d}")] if start else []
+
+
+def goals(wildcards):
+    """Run id -> step to reach: what makes a train job due again when a budget grows."""
+    return STACKS[wildcards.stack].goals(SEGMENTS[wildcards.stack, wildcards.segment])
+
+
+def due_steps(wildcards):
+    """Run id -> cadences: what makes a checkpoint job due again when a sweep looks more often."""
+    plans = STACKS[wildcards.stack].plans
+    return {plan.run.id: [tuple(vars(c).values()) for c in plan.cadences] for plan in plans}
+
+
+def metrics_files():
+    """One Parquet file a stack and segment."""
+    return [f"{RESULTS}/metrics/{stack}/{segment}.parquet" for stack, segment in SEGMENTS]
