@@ -24,8 +24,9 @@ class Checkout:
         (self.folder / "config.yaml").write_text(yaml.safe_dump({"sweeps": [sweep], **top}))
 
     def command(self, *arguments):
-        return [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory",
-                str(self.folder), "--configfile", str(self.folder / "config.yaml"), *arguments]  # fmt: skip
+        # --configfile takes all that follows it, so another option must.
+        return [sys.executable, "-m", "snakemake", "--configfile", str(self.folder / "config.yaml"),
+                "--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder), *arguments]  # fmt: skip
 
     def snakemake(self, *arguments, check=True):
         done = subprocess.run(

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Checkout
 from grokatlas.checkpoints import RunFolder
 from grokatlas.config import read_config
 
@@ -31,11 +32,9 @@ def job_counts(output):
 
 def test_dry_run_of_both_configs_on_empty_results(tmp_path):
     for config, trains in (("config.yaml", 2), ("paper.yaml", None)):
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "-n", "-q", "rules", "--snakefile", str(ROOT / "Snakefile"),
-             "--directory", str(tmp_path), "--configfile", str(ROOT / "config" / config)], capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        checkout = Checkout(tmp_path)
+        shutil.copy(ROOT / "config" / config, tmp_path / "config.yaml")
+        done = checkout.snakemake("-n", "-q", "rules")
         counts = job_counts(done.stdout + done.stderr)
         assert counts["train"] == counts["checkpoint"] == counts["probe"]
         assert trains is None or counts["train"] == trains

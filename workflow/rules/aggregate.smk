@@ -1,12 +1,16 @@
 # From the metrics to the published tables with their verdicts, and one report to read.
 rule tables:
     input:
-        expand(RESULTS + "/tables/{table}.{kind}", table=TABLES, kind=["parquet", "csv", "md"]),
+        expand(
+            f"{RESULTS}/tables/{{table}}.{{kind}}",
+            table=TABLES,
+            kind=["parquet", "csv", "md"],
+        ),
 
 
 rule report:
     input:
-        RESULTS + "/report.html",
+        f"{RESULTS}/report.html",
 
 
 # One file of all metrics, and the small table of which run is in which sweep.
@@ -14,14 +18,14 @@ rule aggregate:
     input:
         metrics_files(),
     output:
-        metrics=RESULTS + "/metrics.parquet",
-        sweeps=RESULTS + "/sweeps.parquet",
-    params:
-        sweeps=CONFIG.sweeps,
+        metrics=f"{RESULTS}/metrics.parquet",
+        sweeps=f"{RESULTS}/sweeps.parquet",
     log:
-        RESULTS + "/logs/aggregate.log",
+        f"{RESULTS}/logs/aggregate.log",
     conda:
         "../../envs/analysis.yaml"
+    params:
+        sweeps=CONFIG.sweeps,
     script:
         "../scripts/aggregate.py"
 
@@ -29,17 +33,21 @@ rule aggregate:
 rule judge:
     input:
         metrics=rules.aggregate.output.metrics,
-        claims=workflow.basedir + "/resources/claims.yaml",
-        published=workflow.basedir + "/resources/published_tables.yaml",
+        claims=f"{workflow.basedir}/resources/claims.yaml",
+        published=f"{workflow.basedir}/resources/published_tables.yaml",
     output:
         report(
-            expand(RESULTS + "/tables/{table}.{kind}", table=TABLES, kind=["md"]),
+            expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md"]),
             category="Tables",
             caption="../report/table.rst",
         ),
-        expand(RESULTS + "/tables/{table}.{kind}", table=TABLES, kind=["parquet", "csv"]),
+        expand(
+            f"{RESULTS}/tables/{{table}}.{{kind}}",
+            table=TABLES,
+            kind=["parquet", "csv"],
+        ),
     log:
-        RESULTS + "/logs/judge.log",
+        f"{RESULTS}/logs/judge.log",
     conda:
         "../../envs/analysis.yaml"
     script:
@@ -49,12 +57,12 @@ rule judge:
 rule html:
     input:
         metrics=rules.aggregate.output.metrics,
-        tables=expand(RESULTS + "/tables/{table}.parquet", table=TABLES),
-        figures=expand(RESULTS + "/figures/{figure}.png", figure=FIGURES),
+        tables=expand(f"{RESULTS}/tables/{{table}}.parquet", table=TABLES),
+        figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
     output:
-        RESULTS + "/report.html",
+        f"{RESULTS}/report.html",
     log:
-        RESULTS + "/logs/report.log",
+        f"{RESULTS}/logs/report.log",
     conda:
         "../../envs/analysis.yaml"
     script:

@@ -1,16 +1,16 @@
 # Verify what a segment promised; replay the steps that a denser cadence asks for.
 rule checkpoint:
     input:
-        train=RESULTS + "/stacks/{stack}/train-{segment}.json",
+        train=f"{RESULTS}/stacks/{{stack}}/train-{{segment}}.json",
     output:
-        RESULTS + "/stacks/{stack}/checkpoint-{segment}.json",
-    params:
-        due=due_steps,
+        f"{RESULTS}/stacks/{{stack}}/checkpoint-{{segment}}.json",
     log:
-        RESULTS + "/logs/checkpoint/{stack}/{segment}.log",
-    resources:
-        mem_mb=2000,
+        f"{RESULTS}/logs/checkpoint/{{stack}}/{{segment}}.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        due=due_steps,
     script:
         "../scripts/checkpoint.py"

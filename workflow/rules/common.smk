@@ -20,7 +20,9 @@ except GrokatlasError as bad:
 STACKS = build_stacks(CONFIG)
 SEGMENTS = {(stack.id, s.name): s for stack in STACKS.values() for s in stack.segments}
 RESULTS = str(CONFIG.settings.results)
-FIGURES = figure_names(sorted({plan.run.weight_decay for plan in CONFIG.plans.values()}))
+FIGURES = figure_names(
+    sorted({plan.run.weight_decay for plan in CONFIG.plans.values()})
+)
 TABLES = [f"N{i}" for i in range(1, 10)] + ["verdicts"]
 
 
@@ -49,9 +51,13 @@ def goals(wildcards):
 def due_steps(wildcards):
     """Run id -> cadences: what makes a checkpoint job due again when a sweep looks more often."""
     plans = STACKS[wildcards.stack].plans
-    return {plan.run.id: [tuple(vars(c).values()) for c in plan.cadences] for plan in plans}
+    return {
+        plan.run.id: [tuple(vars(c).values()) for c in plan.cadences] for plan in plans
+    }
 
 
 def metrics_files():
     """One Parquet file a stack and segment."""
-    return [f"{RESULTS}/metrics/{stack}/{segment}.parquet" for stack, segment in SEGMENTS]
+    return [
+        f"{RESULTS}/metrics/{stack}/{segment}.parquet" for stack, segment in SEGMENTS
+    ]

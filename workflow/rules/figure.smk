@@ -1,24 +1,28 @@
 # Every figure from the metrics alone, as PNG and SVG.
 rule figures:
     input:
-        expand(RESULTS + "/figures/{figure}.{kind}", figure=FIGURES, kind=["png", "svg"]),
+        expand(
+            f"{RESULTS}/figures/{{figure}}.{{kind}}",
+            figure=FIGURES,
+            kind=["png", "svg"],
+        ),
 
 
 rule figure:
     input:
-        metrics=RESULTS + "/metrics.parquet",
+        metrics=f"{RESULTS}/metrics.parquet",
     output:
         png=report(
-            RESULTS + "/figures/{figure}.png",
+            f"{RESULTS}/figures/{{figure}}.png",
             category="Figures",
             caption="../report/figure.rst",
             labels={"figure": "{figure}"},
         ),
-        svg=RESULTS + "/figures/{figure}.svg",
+        svg=f"{RESULTS}/figures/{{figure}}.svg",
+    log:
+        f"{RESULTS}/logs/figure/{{figure}}.log",
     wildcard_constraints:
         figure="|".join(FIGURES),
-    log:
-        RESULTS + "/logs/figure/{figure}.log",
     conda:
         "../../envs/analysis.yaml"
     script:

@@ -3,16 +3,16 @@ rule train:
     input:
         segment_before,
     output:
-        RESULTS + "/stacks/{stack}/train-{segment}.json",
-    params:
-        goals=goals,
-        training_version=TRAINING_VERSION,
+        f"{RESULTS}/stacks/{{stack}}/train-{{segment}}.json",
     log:
-        RESULTS + "/logs/train/{stack}/{segment}.log",
+        f"{RESULTS}/logs/train/{{stack}}/{{segment}}.log",
+    conda:
+        "../../envs/torch.yaml"
     threads: lambda wildcards: len(goals(wildcards))
     resources:
         mem_mb=lambda wildcards: 1000 + 100 * len(goals(wildcards)),
-    conda:
-        "../../envs/torch.yaml"
+    params:
+        goals=goals,
+        training_version=TRAINING_VERSION,
     script:
         "../scripts/train.py"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 PERMUTATIONS = 999
 LEAST_POINTS = 20
@@ -26,6 +25,13 @@ class ChangePoint:
     p_value: float
 
 
+def _centred_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks of the values float [n], equal values sharing their mean rank, minus the mean of all ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return ranks[place] - (len(values) + 1) / 2
+
+
 def _gains(ranks: np.ndarray) -> np.ndarray:
     """Squared error saved by a cut before point k, for k = EDGE .. n - EDGE, of each row of centred ranks [m, n]."""
     n = ranks.shape[1]
@@ -43,7 +49,7 @@ def change_point(steps: np.ndarray, values: np.ndarray) -> ChangePoint | None:
     n = len(steps)
     if n < LEAST_POINTS:
         return None
-    ranks = rankdata(values)[None, :] - (n + 1) / 2
+    ranks = _centred_ranks(values)[None, :]
     gains = _gains(ranks)[0]
     cut = EDGE + int(gains.argmax())
     shuffled = np.random.default_rng(SEED).permuted(np.repeat(ranks, PERMUTATIONS, axis=0), axis=1)

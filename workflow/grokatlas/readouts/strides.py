@@ -92,7 +92,7 @@ def takeover_stride(steps: np.ndarray, inner: Mapping[int, np.ndarray], outer: M
     and at least TAKEOVER_SCORE, and no outer stride is locked there. None if there is none.
     """
     tail_start = steps[_tail(steps)][0]
-    if any(end > tail_start + 10**9 for row in outer.values() for _, end in locks(steps, row)):
+    if any(end >= tail_start for row in outer.values() for _, end in locks(steps, row)):
         return None
     medians = tail_medians(steps, inner)
     best = max(medians, key=lambda stride: (medians[stride], -stride))
