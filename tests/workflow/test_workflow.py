@@ -58,28 +58,24 @@ def test_end_to_end_then_nothing_to_be_done(checkout):
 
 
 def test_extending_a_sweep_trains_only_what_is_new(checkout):
-    checkout.configure(steps=500, every=100, segment_steps=400)
+    checkout.configure(steps=500, every=100, segment_steps=2000)
     checkout.snakemake(*checkout.manifests())
     first = ledgers(checkout)
-    assert set(map(tuple, first.values())) == {((0, 400), (400, 500))}
+    assert list(first.values()) == [[(0, 500)], [(0, 500)]]
 
-    checkout.configure(weight_decay=(1.0, 1.5, 2.0), steps=500, every=100, segment_steps=400)
-    assert job_counts(checkout.snakemake("-n", *checkout.manifests()).stdout)["train"] == 2
+    checkout.configure(weight_decay=(1.0, 1.5, 2.0), steps=500, every=100, segment_steps=2000)
+    assert job_counts(checkout.snakemake("-n", *checkout.manifests()).stdout)["train"] == 1
     checkout.snakemake(*checkout.manifests())
     assert {k: v for k, v in ledgers(checkout).items() if k in first} == first
 
-    checkout.configure(weight_decay=(1.0, 1.5, 2.0), seed=(42, 7), steps=500, every=100, segment_steps=400)
-    assert job_counts(checkout.snakemake("-n", *checkout.manifests()).stdout)["train"] == 6
+    checkout.configure(weight_decay=(1.0, 1.5, 2.0), seed=(42, 7), steps=500, every=100, segment_steps=2000)
+    assert job_counts(checkout.snakemake("-n", *checkout.manifests()).stdout)["train"] == 3
     checkout.snakemake(*checkout.manifests())
     assert {k: v for k, v in ledgers(checkout).items() if k in first} == first
 
-    checkout.configure(weight_decay=(1.0, 1.5, 2.0), seed=(42, 7), steps=3000, every=100, segment_steps=400)
+    checkout.configure(weight_decay=(1.0, 1.5, 2.0), seed=(42, 7), steps=3000, every=100, segment_steps=2000)
     checkout.snakemake(*checkout.manifests())
-    for pieces in ledgers(checkout).values():
-        assert pieces[0][0] == 0
-        assert pieces[-1][1] == 3000
-        assert all(before[1] == after[0] for before, after in zip(pieces, pieces[1:], strict=False))
-    assert all(ledgers(checkout)[run][: len(pieces)] == pieces for run, pieces in first.items())
+    assert list(ledgers(checkout).values()) == [[(0, 500), (500, 2000), (2000, 3000)]] * 6
 
 
 def test_a_denser_cadence_replays_and_trains_nothing(checkout):
@@ -116,16 +112,16 @@ def test_kill_9_at_five_random_points_gives_the_uninterrupted_bits(checkout):
     dice, folder = random.Random(), RunFolder(checkout.results, plan.run)
     for kill in range(5):
         command = checkout.command("--cores", "1", *checkout.manifests("train")) if kill == 2 else cli
-        process = subprocess.Popen(command, cwd=checkout.folder, env=environment, start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        before = folder.checkpoint_steps()[-1:] or [0]
-        deadline = time.monotonic() + 60
-        while (folder.checkpoint_steps()[-1:] or [0]) == before and time.monotonic() < deadline:
+        before = (folder.checkpoint_steps() or [0])[-1]
+        with open(checkout.folder / "log", "w") as log:
+            process = subprocess.Popen(command, cwd=checkout.folder, env=environment, start_new_session=True,
+                                       stdout=log, stderr=log)  # fmt: skip
+        while (folder.checkpoint_steps() or [0])[-1] == before:
+            assert process.poll() is None, (checkout.folder / "log").read_text()
             time.sleep(0.01)
         time.sleep(dice.uniform(0, 2))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert (folder.checkpoint_steps() or [0])[-1] > before[0], "nothing was kept between two kills"
     checkout.snakemake("--unlock", *checkout.manifests())
     checkout.snakemake("--cores", "1", *checkout.manifests())
     pieces = [(p.start, p.stop) for p in folder.ledger()]

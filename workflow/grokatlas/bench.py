@@ -16,6 +16,7 @@ import torch
 
 from .checkpoints import Execution, RunFolder
 from .config import MODELS
+from .cost import step_flops
 from .errors import GrokatlasError
 from .measure import snapshot_of
 from .model import ModelShape, initial_parameters, unflatten
@@ -69,17 +70,6 @@ def run_benchmark(machine: Machine, model: str, runs: int, steps: int, rounds: i
         "snapshots_probed_per_s": probed,
         "probe_share_of_training": (runs / probed) / (runs * PROBE_EVERY / statistics.median(engine)),
     }
-
-
-def step_flops(run: Run) -> float:
-    """Floating-point operations that the engine's matrix products do in a mean step: 3 passes, 2 a weight and row."""
-    d, layers = run.width, run.layers
-    pairs = run.task.n_train / -(-run.task.n_train // run.batch_size)
-    inputs = 2 * run.modulus * 3 * d * d
-    blocks = (2 * layers - 1) * pairs * 9 * d * d  # out projection and feed-forward: 2 positions, 1 in the last layer
-    queries = (2 * (layers - 2) + 1) * pairs * d * d if layers > 1 else 0
-    keys_values = (layers - 1) * pairs * 3 * d * d  # k0 - k1, v0 - v1 and v1
-    return 6 * (inputs + blocks + queries + keys_values + pairs * run.modulus * d)
 
 
 def make_lanes(runs: list[Run], machine: Machine) -> list[Lane]:

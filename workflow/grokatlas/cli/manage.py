@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ..config import Config, Plan, read_config
+from ..cost import core_hours, disk_bytes
 from ..errors import GrokatlasError
 from ..stacks import build_stacks
 
@@ -71,18 +72,16 @@ def runs(config_path: Path, as_json: bool) -> None:
         for row in rows:
             click.echo(json.dumps(row))
         return
-    click.echo(f"{'run':40} {'trained':>11} {'steps':>11} {'PFLOP':>9} {'disk':>9}")
+    click.echo(f"{'run':40} {'trained':>11} {'steps':>11} {'core hours':>10} {'disk':>9}")
     for row in rows:
-        line = (
-            f"{row['run']:40} {row['trained_steps']:11,} {row['steps']:11,} {row['pflop']:9.1f} {size(row['bytes']):>9}"
-        )
-        click.echo(line)
+        steps = f"{row['trained_steps']:11,} {row['steps']:11,}"
+        click.echo(f"{row['run']:40} {steps} {row['core_hours']:10.1f} {size(row['bytes']):>9}")
     todo = sum(max(0, r["steps"] - r["trained_steps"]) for r in rows)
-    pflop = sum(row["pflop"] for row in rows)
+    hours = sum(row["core_hours"] for row in rows)
     stacks = len({row["stack"] for row in rows})
     click.echo(
         f"{len(rows)} runs in {stacks} stacks; {todo:,} of {sum(r['steps'] for r in rows):,} model-steps to train; "
-        f"{pflop:,.0f} PFLOP and {size(sum(r['bytes'] for r in rows))} in all"
+        f"{hours:,.0f} core hours and {size(sum(r['bytes'] for r in rows))} in all"
     )
 
 
@@ -95,30 +94,9 @@ def _row(plan: Plan, stack: str, config: Config) -> dict[str, object]:
         "stack": stack,
         "trained_steps": trained,
         "steps": plan.steps,
-        "pflop": plan.steps * step_flops(plan) / 1e15,
-        "bytes": disk_bytes(plan, config),
+        "core_hours": core_hours(plan),
+        "bytes": disk_bytes(plan, config.settings),
     }
-
-
-def parameters(plan: Plan) -> int:
-    """Parameter count of the published architecture: 434,145 small, 3,234,145 large."""
-    run = plan.run
-    d, k = run.width, run.bottleneck
-    count = 2 * run.modulus * d + 2 * d + run.layers * (12 * d * d + 13 * d) + run.modulus * d + run.modulus
-    return count + (2 * d * k + k + d if k else 0)
-
-
-def step_flops(plan: Plan) -> float:
-    """Floating-point operations of a plain optimizer step: 6 a weight and token, two tokens a pair."""
-    return 6 * 2 * plan.run.batch_size * 12 * plan.run.layers * plan.run.width**2
-
-
-def disk_bytes(plan: Plan, config: Config) -> int:
-    """Bytes on disk when done: a snapshot holds the weights, a checkpoint also two moments, 4 bytes each."""
-    settings, weights = config.settings, 4 * parameters(plan)
-    snapshots = len(plan.snapshots(0, plan.steps)) if settings.keep_snapshots == "all" else 0
-    checkpoints = -(-plan.steps // settings.segment_steps) if settings.keep_checkpoints == "segments" else 1
-    return weights * (snapshots + 3 * checkpoints)
 
 
 def size(count: float) -> str:
