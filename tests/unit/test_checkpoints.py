@@ -38,6 +38,11 @@ def folder_of(config, index=0):
     return RunFolder(config.settings.results, list(config.plans.values())[index].run)
 
 
+def stack_of(config):
+    (stack,) = build_stacks(config).values()
+    return stack, stack.segments[0]
+
+
 def spans(folder):
     return [(piece.start, piece.stop) for piece in folder.ledger()]
 
@@ -200,3 +205,21 @@ def test_sidecar_tells_run_config_and_how_it_was_computed(tmp_path):
     (piece,) = data["ledger"]
     assert piece["execution"]["device"] == "cpu"
     assert piece["execution"]["lane"] == [folder_of(config).run.id]
+
+
+def test_a_run_stopped_before_its_first_evaluation_goes_on(tmp_path):
+    config, stop = tiny(tmp_path, steps=200), threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted):
+        train_segment(*stack_of(config), config.settings, Machine(), lambda *_: None, stop)
+    assert folder_of(config).read_evaluations() == {}
+    run_all(config)
+    assert spans(folder_of(config))[-1][1] == 200
+
+
+def test_an_empty_evaluations_file_is_refused(tmp_path):
+    config = tiny(tmp_path)
+    run_all(config)
+    folder_of(config).evaluations_path.write_text("")
+    with pytest.raises(GrokatlasError, match="evaluations.csv: empty or with other columns"):
+        run_all(tiny(tmp_path, steps=80))

@@ -187,10 +187,10 @@ class RunFolder:
         """Step -> its row, ascending; empty for a run not yet evaluated."""
         if not self.evaluations_path.exists():
             return {}
-        rows = list(csv.DictReader(io.StringIO(self.evaluations_path.read_text())))
-        if not rows or set(rows[0]) != set(EVALUATION_COLUMNS):
+        reader = csv.DictReader(io.StringIO(self.evaluations_path.read_text()))
+        if tuple(reader.fieldnames or ()) != EVALUATION_COLUMNS:
             raise GrokatlasError(f"{self.evaluations_path}: empty or with other columns; delete it to have it replayed")
-        return {int(row["step"]): {key: float(row[key]) for key in EVALUATION_COLUMNS[1:]} for row in rows}
+        return {int(row["step"]): {key: float(row[key]) for key in EVALUATION_COLUMNS[1:]} for row in reader}
 
     def write_evaluations(self, rows: dict[int, dict[str, float]]) -> None:
         """Write all rows, by step, atomically. Floats keep every bit."""

@@ -23,7 +23,6 @@ def complete_segment(stack: Stack, segment: Segment, settings: Settings, machine
     its divergence if any, and how many optimizer steps were replayed.
     Raises GrokatlasError for a checkpoint or snapshot that is damaged, missing or of another run.
     """
-    torch.set_num_threads(machine.threads)
     plans = {plan.run.id: plan for plan in stack.plans}
     runs = {}
     for run_id, promise in trained["runs"].items():
@@ -59,11 +58,12 @@ def _replay(
     for step in steps:
         state, _ = newest_state(folder, step)
         if lane is None or state.step > lane.step:
-            mates = _lane_mates(plans, plan, folder, step)
+            piece = _piece_over(folder, step)
+            _prepare(piece, machine)
+            mates = [plans[run] for run in piece.execution.lane] if set(piece.execution.lane) <= set(plans) else [plan]
             lane = _lane_of(mates, results, step, machine)
             here = [m.run.id for m in mates].index(plan.run.id)
             evaluator = Evaluator(folder.shape, [m.run.task for m in mates], lane.parameters)
-            piece = _piece_over(folder, step)
         replayed += step - lane.step
         lane.advance(step - lane.step)
         rows[step] = evaluator.scores()[here]
@@ -81,10 +81,13 @@ def _piece_over(folder: RunFolder, step: int) -> Piece:
     return pieces[-1]
 
 
-def _lane_mates(plans: dict[str, Plan], plan: Plan, folder: RunFolder, step: int) -> list[Plan]:
-    """The runs that stepped together over this step: the same lane gives the same bits."""
-    lane = _piece_over(folder, step).execution.lane
-    return [plans[run] for run in lane] if set(lane) <= set(plans) else [plan]
+def _prepare(piece: Piece, machine: Machine) -> None:
+    """Compute as the run did then: the same threads and device give the same bits."""
+    torch.set_num_threads(piece.execution.threads)
+    if piece.execution.device != machine.device:
+        print(
+            f"trained on {piece.execution.device}, replayed on {machine.device}: equal only statistically", flush=True
+        )
 
 
 def _lane_of(mates: list[Plan], results: Path, step: int, machine: Machine) -> Lane:
