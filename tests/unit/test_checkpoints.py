@@ -30,7 +30,7 @@ def run_all(config, stop=None, report=lambda *_: None):
     for stack in build_stacks(config).values():
         for segment in stack.segments:
             stop = stop or threading.Event()
-            manifests.append(train_segment(stack, segment, config.settings, Machine(threads=2), report, stop))
+            manifests.append(train_segment(stack, segment, config.settings, Machine(), report, stop))
     return manifests
 
 
@@ -223,3 +223,21 @@ def test_an_empty_evaluations_file_is_refused(tmp_path):
     folder_of(config).evaluations_path.write_text("")
     with pytest.raises(GrokatlasError, match="evaluations.csv: empty or with other columns"):
         run_all(tiny(tmp_path, steps=80))
+
+
+def test_two_processes_never_train_one_run_at_once(tmp_path):
+    config, order = tiny(tmp_path), []
+    folder, stop = folder_of(config), threading.Event()
+    with folder.lock(stop):
+        waiting = threading.Thread(target=lambda: (run_all(config), order.append("trained")))
+        waiting.start()
+        order.append("released")
+    waiting.join()
+    assert order == ["released", "trained"]
+    stop.set()
+    with (
+        folder.lock(threading.Event()),
+        pytest.raises(GrokatlasError, match="stopped while waiting"),
+        folder.lock(stop),
+    ):
+        pass

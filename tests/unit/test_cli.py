@@ -91,6 +91,10 @@ def test_bad_input_to_probe_is_one_line(state_dict, tmp_path):
     torch.save({k: v * float("nan") for k, v in torch.load(state_dict).items()}, broken)
     assert "not finite" in one_line(grokatlas("probe", broken))
     cut = tmp_path / "cut.safetensors"
+    data = bytearray(TRAINED.read_bytes())
+    data[-5] ^= 1
+    cut.write_bytes(data)
+    assert "changed since it was written" in one_line(grokatlas("probe", cut))
     cut.write_bytes(TRAINED.read_bytes()[:5000])
     assert "truncated or not a safetensors file" in one_line(grokatlas("probe", cut))
 

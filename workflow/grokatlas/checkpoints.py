@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-import hashlib
+import fcntl
 import io
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
-import safetensors
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -19,6 +22,7 @@ from .atomic import atomic_write, sha256, write_json, write_text
 from .errors import GrokatlasError
 from .model import ModelShape, flatten, unflatten
 from .runs import Run
+from .state_dicts import content_digest, read_safetensors
 from .training.lane import RunState
 from .versions import TRAINING_VERSION
 
@@ -59,6 +63,23 @@ class RunFolder:
     def __init__(self, results: Path | str, run: Run) -> None:
         self.run, self.path = run, Path(results) / "runs" / run.id
         self.shape = shape_of_run(run)
+
+    @contextmanager
+    def lock(self, stop: threading.Event) -> Iterator[None]:
+        """Hold the run for training; wait, saying so, while another process has it. The lock dies with its process.
+
+        Raises GrokatlasError if `stop` is set while waiting.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / ".lock", "w") as file:
+            told = False
+            while not _try_lock(file):
+                if not told:
+                    print(f"{self.run.id}: another process is training it; waiting until it is done", flush=True)
+                told = True
+                if stop.wait(1):
+                    raise GrokatlasError(f"{self.run.id}: stopped while waiting for the process that trains it")
+            yield
 
     # --- checkpoints --------------------------------------------------------------------------------------------
 
@@ -118,7 +139,7 @@ class RunFolder:
                 f"{path}: missing, truncated or changed since it was written (checksum differs); delete it and its "
                 ".json to go on from the checkpoint before it"
             )
-        tensors = _read_safetensors(path)[0]
+        tensors = read_safetensors(path)[0]
         parts = {}
         for part, field in PARTS.items():
             names = {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
@@ -158,7 +179,7 @@ class RunFolder:
         path = self.snapshot_path(step)
         if not path.exists():
             raise GrokatlasError(f"{path}: snapshot is missing; run the checkpoint rule again to replay it")
-        state, header = _read_safetensors(path)
+        state, header = read_safetensors(path)
         if header.get("run_digest") != self.run.digest:
             raise GrokatlasError(
                 f"{path}: snapshot of another run ({header.get('run')}), not of {self.run.id}; remove it"
@@ -213,59 +234,12 @@ class RunFolder:
         write_json(self.path / "diverged.json", {"run": self.run.id, "step": step})
 
 
-def content_digest(state: dict[str, Tensor]) -> str:
-    """Hex SHA-256 over names, shapes and bytes of a state dict."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(f"{name}{tuple(state[name].shape)}".encode())
-        digest.update(state[name].contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def read_state_dict(path: Path | str) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """A stranger's state dict (.pt, weights only), or a snapshot or checkpoint of this project; and its header.
-
-    Raises GrokatlasError, one line, if the file is missing, truncated or holds something else.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise GrokatlasError(f"{path}: no such file")
-    state, header = _read_own(path) if path.suffix == ".safetensors" else (_read_torch(path), {})
-    if not all(bool(torch.isfinite(value).all()) for value in state.values()):
-        raise GrokatlasError(f"{path}: holds weights that are not finite; the run diverged, so nothing can be measured")
-    return state, header
-
-
-def _read_own(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    state, header = _read_safetensors(path)
-    model = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-    return (model, _sidecar_header(path)) if model else (state, header)
-
-
-def _read_torch(path: Path) -> dict[str, Tensor]:
+def _try_lock(file: TextIO) -> bool:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise GrokatlasError(f"{path}: not a state dict that can be read safely ({type(error).__name__}); "
-                             "truncated, or saved as a whole module?") from None  # fmt: skip
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise GrokatlasError(f"{path}: holds no plain state dict (name -> tensor)")
-    return state
-
-
-def _sidecar_header(path: Path) -> dict[str, str]:
-    sidecar = path.with_suffix(".json")
-    if not sidecar.exists() or sha256(path) != json.loads(sidecar.read_text()).get("sha256"):
-        raise GrokatlasError(f"{path}: truncated or changed since it was written, or its .json is missing")
-    return {key: json.dumps(value) for key, value in json.loads(sidecar.read_text()).items()}
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except Exception as error:
-        raise GrokatlasError(f"{path}: truncated or not a safetensors file ({error})") from None
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _execution(fields: dict) -> Execution:

@@ -58,7 +58,7 @@ def _evaluation_rows(plan: Plan, folder: RunFolder, promise: dict, start: int, s
         for name, value in scores[step].items():
             split, metric = name.split("_")
             yield _row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
-    if promise.get("diverged") is not None:
+    if promise["diverged"] is not None and start < promise["diverged"] <= stop:
         yield _row(plan, promise["diverged"], 1, EVALUATION, Measurement("diverged", 1.0), _origin({}))
 
 

@@ -47,10 +47,10 @@ def probe(
 
     A checkpoint or snapshot knows its run: the options about task and model are then not needed.
     """
-    from ..checkpoints import read_state_dict
     from ..measure import snapshot_of
     from ..model import shape_of
     from ..probes import probes_for
+    from ..state_dicts import read_state_dict
 
     state, header = read_state_dict(state_dict)
     task, heads = _task_of(header, Task(operation, modulus, train_fraction, seed), heads)

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +63,19 @@ def train_segment(
 
     Raises Interrupted after saving when `stop` is set; GrokatlasError for a damaged or foreign checkpoint.
     """
-    members = [_member(plan, goal, segment, settings.results) for plan, goal in _goals(stack, segment)]
-    waiting = [m for m in members if m is not None]
-    lanes = _lanes(waiting, machine)
+    goals = _goals(stack, segment)
+    with ExitStack() as locks:
+        for plan, _ in goals:
+            locks.enter_context(RunFolder(settings.results, plan.run).lock(stop))
+        members = [_member(plan, goal, segment, settings.results) for plan, goal in goals]
+        _train_lanes(_lanes([m for m in members if m is not None], machine), settings, machine, report, stop)
+    return manifest(stack, segment, settings.results)
+
+
+def _train_lanes(
+    lanes: list[list[Member]], settings: Settings, machine: Machine, report: Report, stop: threading.Event
+) -> None:
+    """Train lanes side by side, as many as there are threads; on a GPU one after the other."""
     workers = min(machine.threads, len(lanes)) or 1 if machine.device == "cpu" else 1
     torch.set_num_threads(max(1, machine.threads // workers))
     with ThreadPoolExecutor(workers) as pool:
@@ -75,7 +86,6 @@ def train_segment(
         except BaseException:
             stop.set()
             raise
-    return manifest(stack, segment, settings.results)
 
 
 def manifest(stack: Stack, segment: Segment, results: Path) -> dict:
@@ -181,6 +191,7 @@ class _LaneJob:
         for r, m in enumerate(self.members):
             if not m.diverged and not finite[:, r].all():
                 m.diverged = True
+                m.folder.write_evaluations(self.rows[r])  # no later save will
                 m.folder.record_divergence(before + 1 + int((~finite[:, r]).nonzero()[0]))
             if not m.diverged:
                 newest = next(reversed(self.rows[r].values()), {})
