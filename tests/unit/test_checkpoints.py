@@ -2,15 +2,19 @@
 
 import dataclasses
 import json
+import resource
+import signal
 import threading
 
 import pytest
+import safetensors.torch
 import torch
-from grokatlas import checkpoints
+from grokatlas import checkpoints, model
 from grokatlas.checkpoints import RunFolder
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
 from grokatlas.stacks import build_stacks
+from grokatlas.state_dicts import content_digest
 from grokatlas.training.device import Machine
 from grokatlas.training.replay import complete_segment
 from grokatlas.training.segment import Interrupted, train_segment
@@ -179,24 +183,6 @@ def test_a_run_whose_loss_is_nan_is_frozen_and_its_stack_mates_finish(tmp_path):
     assert max(bad.read_evaluations()) == 60
 
 
-def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path, monkeypatch):
-    import errno
-
-    config = tiny(tmp_path)
-    run_all(config)
-    before = files(folder_of(config))
-
-    def full(*_, **__):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("grokatlas.atomic.os.fsync", full)
-    with pytest.raises(
-        GrokatlasError, match="cannot be written \\(No space left on device\\); nothing was overwritten"
-    ):
-        run_all(tiny(tmp_path, steps=80))
-    assert files(folder_of(config)) == before
-
-
 def test_sidecar_tells_run_config_and_how_it_was_computed(tmp_path):
     config = tiny(tmp_path)
     run_all(config)
@@ -241,3 +227,107 @@ def test_two_processes_never_train_one_run_at_once(tmp_path):
         folder.lock(stop),
     ):
         pass
+
+
+def small(folder, steps, threads):
+    sweep = {
+        "name": "t",
+        "weight_decay": 1.0,
+        "seed": [1, 2, 3, 4],
+        "steps": steps,
+        "evaluate_every": 6,
+        "probe_every": 6,
+    }
+    config = parse_config({"results": str(folder), "sweeps": [sweep], "stack_size": 4})
+    stack, segment = stack_of(config)
+    train_segment(stack, segment, config.settings, Machine(threads=threads), lambda *_: None, threading.Event())
+    return [folder_of(config, i).checkpoint_path(steps).read_bytes() for i in range(4)]
+
+
+def test_a_resumed_stack_has_the_same_bits_on_any_number_of_threads(tmp_path):
+    straight = small(tmp_path / "a", 12, threads=1)
+    small(tmp_path / "b", 6, threads=2)
+    model._initialise.cache_clear()  # as in a new process, where the lanes draw their batch orders at once
+    assert small(tmp_path / "b", 12, threads=2) == straight
+
+
+def test_a_replay_keeps_what_was_measured_and_goes_through_every_piece(tmp_path):
+    for steps in (40, 80, 100):
+        run_all(tiny(tmp_path, steps=steps))
+    config = tiny(tmp_path, steps=100)
+    folder, (stack, segment) = folder_of(config), stack_of(config)
+    before, kept = folder.read_evaluations(), files(folder)
+    gone = [folder.snapshot_path(step) for step in (20, 60)]
+    [path.unlink() for path in gone]
+    (trained,) = run_all(config)
+    done = complete_segment(stack, segment, config.settings, Machine(), trained)
+    assert done["runs"][folder.run.id]["replayed_steps"] == 60
+    assert folder.read_evaluations() == before
+    for step in (20, 60):
+        state, header = folder.load_snapshot(step)
+        assert header["content"] == content_digest(state)
+        with safetensors.safe_open(folder.snapshot_path(step), "pt") as ours:
+            theirs = safetensors.torch.load(kept[folder.snapshot_path(step)])
+            assert all(torch.equal(ours.get_tensor(name), theirs[name]) for name in theirs)
+
+
+def test_a_checkpoint_swapped_with_its_sidecar_is_not_the_promised_one(tmp_path):
+    config = tiny(tmp_path)
+    folder, (stack, segment) = folder_of(config), stack_of(config)
+    (trained,) = run_all(config)
+    state, ledger = folder.load_checkpoint(60)
+    state.parameters[0] += 1
+    folder.save_checkpoint(state, ledger)
+    with pytest.raises(GrokatlasError, match="not the checkpoint that the train manifest promises"):
+        complete_segment(stack, segment, config.settings, Machine(), trained)
+
+
+def test_a_denser_look_at_a_diverged_run_works_up_to_its_last_sound_step(tmp_path):
+    options = {"learning_rate": 1e25, "probe_every": 20}  # overflows within a few steps
+    (manifest,) = run_all(tiny(tmp_path, **options))
+    (promise,) = manifest["runs"].values()
+    folder = folder_of(tiny(tmp_path, **options))
+    assert promise["diverged"] == folder.diverged_at() == folder.ledger()[-1].stop + 1
+    dense = tiny(tmp_path, learning_rate=1e25, probe_every=1)
+    stack, segment = stack_of(dense)
+    done = complete_segment(stack, segment, dense.settings, Machine(), manifest)
+    assert list(done["runs"][folder.run.id]["snapshots"]) == list(range(1, promise["diverged"]))
+
+
+def test_what_a_killed_process_left_half_written_goes(tmp_path):
+    config = tiny(tmp_path)
+    run_all(config)
+    folder = folder_of(config)
+    left = [folder.path / "checkpoints" / ".000000070.safetensors.99.tmp", folder.checkpoint_path(70)]
+    [path.write_bytes(b"half") for path in left]
+    run_all(tiny(tmp_path, steps=80))
+    assert not any(path.exists() for path in left)
+
+
+@pytest.mark.parametrize("name", ["evaluations.csv", "diverged.json"])
+def test_a_damaged_record_is_one_line(tmp_path, name):
+    config = tiny(tmp_path)
+    run_all(config)
+    path = folder_of(config).path / name
+    path.write_text("step,train_accuracy,train_loss,test_accuracy,test_loss\n20,0.5\n" if name[0] == "e" else "{")
+    with pytest.raises(GrokatlasError, match=f"{name}: damaged"):
+        run_all(tiny(tmp_path, steps=80))
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_loses_nothing(tmp_path):
+    """A real refusal by the system: files may grow to 2 kB only."""
+    config = tiny(tmp_path)
+    run_all(config)
+    before = files(folder_of(config))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(GrokatlasError, match="cannot be written .*nothing was overwritten"):
+            run_all(tiny(tmp_path, steps=80))
+    finally:
+        signal.signal(signal.SIGXFSZ, was)
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        )
+    assert files(folder_of(config)) == before
+    assert not list(folder_of(config).path.rglob(".*.tmp"))

@@ -31,20 +31,22 @@ class Tee:
             stream.flush()
 
 
-@contextmanager
-def job(log: str) -> Iterator[threading.Event]:
-    """Copy output to the log file; yield an event that SIGINT and SIGTERM set.
-
-    A GrokatlasError becomes one line and exit status 1.
-    """
+def stop_on_signal() -> threading.Event:
+    """An event that SIGINT and SIGTERM set instead of ending the process: time to save."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@contextmanager
+def job(log: str) -> Iterator[None]:
+    """Copy output to the log file; a GrokatlasError becomes one line and exit status 1."""
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with open(log, "a") as file:
         sys.stdout, sys.stderr = Tee(sys.__stdout__, file), Tee(sys.__stderr__, file)
         try:
-            yield stop
+            yield
         except GrokatlasError as error:
             print(f"grokatlas: {error}", file=sys.stderr, flush=True)
             sys.exit(1)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from .errors import GrokatlasError
 
 
@@ -27,9 +29,9 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise GrokatlasError(
-            f"{path}: cannot be written ({error.strerror or error}); nothing was overwritten"
+            f"{path}: cannot be written ({getattr(error, 'strerror', None) or error}); nothing was overwritten"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -79,7 +79,16 @@ class RunFolder:
                 told = True
                 if stop.wait(1):
                     raise GrokatlasError(f"{self.run.id}: stopped while waiting for the process that trains it")
+            self._sweep()
             yield
+
+    def _sweep(self) -> None:
+        """Remove what a killed process left half written."""
+        for path in self.path.rglob(".*.tmp"):
+            path.unlink()
+        for path in (self.path / "checkpoints").glob("*.safetensors"):
+            if not path.with_suffix(".json").exists():
+                path.unlink()
 
     # --- checkpoints --------------------------------------------------------------------------------------------
 
@@ -90,7 +99,7 @@ class RunFolder:
     def checkpoint_steps(self) -> list[int]:
         """Steps with a complete checkpoint (sidecar present), ascending; contents not yet verified."""
         found = sorted((self.path / "checkpoints").glob("*.json"))
-        return [int(path.stem) for path in found if not path.name.startswith(".")]
+        return [int(path.stem) for path in found if path.stem.isdigit()]
 
     def save_checkpoint(self, state: RunState, ledger: list[Piece]) -> str:
         """Write a checkpoint, tensors first and the sidecar that makes it count last. Returns its SHA-256."""
@@ -119,7 +128,7 @@ class RunFolder:
                                  f"or delete {self.path} and the stack's manifests to train the run again")  # fmt: skip
         try:
             data = json.loads(path.read_text())
-            data["ledger"] = [Piece(**{**p, "execution": _execution(p["execution"])}) for p in data["ledger"]]
+            data["ledger"] = [_piece(fields) for fields in data["ledger"]]
         except (ValueError, KeyError, TypeError):
             raise GrokatlasError(f"{path}: damaged sidecar; delete it to go on from the checkpoint before it") from None
         if data["run_digest"] != self.run.digest:
@@ -153,7 +162,9 @@ class RunFolder:
         path.unlink(missing_ok=True)
 
     def ledger(self) -> list[Piece]:
-        """How the newest checkpoint came to be: contiguous pieces from step 0. Empty for an untrained run."""
+        """How the run came to where it is: contiguous pieces from step 0. Empty for an untrained run."""
+        if self.diverged_at() is not None:
+            return [_piece(fields) for fields in self._divergence()["ledger"]]
         steps = self.checkpoint_steps()
         return self.sidecar(steps[-1])["ledger"] if steps else []
 
@@ -211,7 +222,10 @@ class RunFolder:
         reader = csv.DictReader(io.StringIO(self.evaluations_path.read_text()))
         if tuple(reader.fieldnames or ()) != EVALUATION_COLUMNS:
             raise GrokatlasError(f"{self.evaluations_path}: empty or with other columns; delete it to have it replayed")
-        return {int(row["step"]): {key: float(row[key]) for key in EVALUATION_COLUMNS[1:]} for row in reader}
+        try:
+            return {int(row["step"]): {key: float(row[key]) for key in EVALUATION_COLUMNS[1:]} for row in reader}
+        except (ValueError, TypeError):
+            raise GrokatlasError(f"{self.evaluations_path}: damaged row; delete the file to have it replayed") from None
 
     def write_evaluations(self, rows: dict[int, dict[str, float]]) -> None:
         """Write all rows, by step, atomically. Floats keep every bit."""
@@ -226,12 +240,20 @@ class RunFolder:
 
     def diverged_at(self) -> int | None:
         """The step whose loss was not finite, or None."""
-        path = self.path / "diverged.json"
-        return json.loads(path.read_text())["step"] if path.exists() else None
+        return self._divergence()["step"] if (self.path / "diverged.json").exists() else None
 
-    def record_divergence(self, step: int) -> None:
-        """Freeze the run: no job trains it further."""
-        write_json(self.path / "diverged.json", {"run": self.run.id, "step": step})
+    def record_divergence(self, step: int, ledger: list[Piece]) -> None:
+        """Freeze the run: no job trains it further. `ledger` reaches to the last sound step."""
+        pieces = [asdict(piece) for piece in ledger]
+        write_json(self.path / "diverged.json", {"run": self.run.id, "step": step, "ledger": pieces})
+
+    def _divergence(self) -> dict:
+        path = self.path / "diverged.json"
+        try:
+            data = json.loads(path.read_text())
+            return {"step": int(data["step"]), "ledger": list(data["ledger"])}
+        except (ValueError, KeyError, TypeError):
+            raise GrokatlasError(f"{path}: damaged; delete it to train on to the divergence again") from None
 
 
 def _try_lock(file: TextIO) -> bool:
@@ -239,8 +261,12 @@ def _try_lock(file: TextIO) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise GrokatlasError(f"{file.name}: cannot be locked ({error.strerror}); put results on a file system that "
+                             "has locks") from None  # fmt: skip
     return True
 
 
-def _execution(fields: dict) -> Execution:
-    return Execution(**{**fields, "lane": tuple(fields["lane"])})
+def _piece(fields: dict) -> Piece:
+    execution = {**fields["execution"], "lane": tuple(fields["execution"]["lane"])}
+    return Piece(**{**fields, "execution": Execution(**execution)})

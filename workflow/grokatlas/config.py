@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 
 import jsonschema
@@ -87,7 +88,17 @@ class Config:
 
 @lru_cache
 def _validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA_PATH.read_text()))
+    # YAML's 20.0 is no integer here: run ids and step names are made of whole numbers.
+    checker = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+            "number": lambda _, value: (
+                isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+            ),
+        }
+    )
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=checker)
+    return validator(yaml.safe_load(SCHEMA_PATH.read_text()))
 
 
 def read_config(path: Path | str) -> Config:
@@ -96,6 +107,8 @@ def read_config(path: Path | str) -> Config:
         data = yaml.safe_load(Path(path).read_text())
     except FileNotFoundError:
         raise GrokatlasError(f"{path}: no such config file") from None
+    except (OSError, UnicodeDecodeError):
+        raise GrokatlasError(f"{path}: not a text file that can be read") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

@@ -50,12 +50,12 @@ def measure_segment(stack: Stack, settings: Settings, manifest: dict, path: Path
 
 
 def _evaluation_rows(plan: Plan, folder: RunFolder, promise: dict, start: int, stop: int) -> Iterator[Row]:
-    scores, cadences = folder.read_evaluations(), plan.evaluations(start, stop)
+    cadences = plan.evaluations(start, stop)
     ledger = folder.ledger()
-    for step in promise["evaluations"]:
+    for step, scores in sorted((int(step), row) for step, row in promise["evaluations"].items()):
         piece = next((p for p in ledger if p.start < step <= p.stop), None)
         origin = _origin(vars(piece.execution) if piece else {})
-        for name, value in scores[step].items():
+        for name, value in scores.items():
             split, metric = name.split("_")
             yield _row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
     if promise["diverged"] is not None and start < promise["diverged"] <= stop:

@@ -7,6 +7,7 @@ device transfer each touch one contiguous block.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -120,10 +121,16 @@ def shape_of(state: Mapping[str, Tensor], heads: int | None = None) -> ModelShap
     """Recognise the shape from a state dict; heads cannot be read off and default to width / 32 (published models)."""
     if "embed_a.weight" not in state:
         raise GrokatlasError("state dict lacks 'embed_a.weight': not a model with the published names")
+    if state["embed_a.weight"].dim() != 2:
+        raise GrokatlasError("state dict entry 'embed_a.weight' is not a matrix: not a model with the published names")
     modulus, width = state["embed_a.weight"].shape
     layers = len({name.split(".")[2] for name in state if name.startswith("transformer.layers.")})
     down = state.get("bottleneck.0.weight")
     return ModelShape(modulus, layers, width, heads or max(1, width // 32), None if down is None else down.shape[0])
+
+
+# Drawing seeds torch's one global generator, so two threads must not draw at once.
+_drawing = threading.Lock()
 
 
 @lru_cache(maxsize=64)
@@ -149,9 +156,11 @@ def _initialise(shape: ModelShape, seed: int) -> tuple[Tensor, Tensor]:
 
 def initial_parameters(shape: ModelShape, seed: int) -> Tensor:
     """The published initial weights under `torch.manual_seed(seed)`: float32 [parameters]."""
-    return _initialise(shape, seed)[0].clone()
+    with _drawing:
+        return _initialise(shape, seed)[0].clone()
 
 
 def stream_after_initialisation(shape: ModelShape, seed: int) -> Tensor:
     """State of torch's generator after drawing the initial weights: where the plain loop's batch order begins."""
-    return _initialise(shape, seed)[1].clone()
+    with _drawing:
+        return _initialise(shape, seed)[1].clone()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from .checkpoints import RunFolder
 from .config import Config
+from .stacks import build_stacks
 from .training.segment import superfluous_checkpoints
 
 
 def prunable(config: Config) -> list[Path]:
     """Files that the keep policy lets go, sidecars before their checkpoints.
 
-    Checkpoints: all but the newest, and but the segment ends unless `last`. Snapshots: those that no sweep asks for
-    any more; with `none` also those whose metrics are written (a new probe then needs a replay from a checkpoint).
+    Checkpoints: all but the newest and, unless `last`, the segment ends. Snapshots: with `none`, those that a metrics
+    file of this config shows as probed (a new probe then needs a replay); what other configs asked for stays.
     """
     files: list[Path] = []
     for plan in config.plans.values():
@@ -21,9 +25,17 @@ def prunable(config: Config) -> list[Path]:
         for step in superfluous_checkpoints(folder.checkpoint_steps(), config.settings):
             path = folder.checkpoint_path(step)
             files += [path.with_suffix(".json"), path]
-        wanted = plan.snapshots(0, plan.steps)
-        probed = config.settings.keep_snapshots == "none" and (config.settings.results / "metrics.parquet").exists()
-        for path in sorted((folder.path / "snapshots").glob("[0-9]*.safetensors")):
-            if probed or int(path.stem) not in wanted:
-                files.append(path)
+    if config.settings.keep_snapshots == "none":
+        files += _probed_snapshots(config)
     return [path for path in files if path.exists()]
+
+
+def _probed_snapshots(config: Config) -> list[Path]:
+    found: list[Path] = []
+    for stack in build_stacks(config).values():
+        folders = {plan.run.id: RunFolder(config.settings.results, plan.run) for plan in stack.plans}
+        for path in sorted((config.settings.results / "metrics" / stack.id).glob("*.parquet")):
+            table = pq.read_table(path, columns=["run", "step", "probe"])
+            probed = table.filter(pc.not_equal(table["probe"], "evaluation")).group_by(["run", "step"]).aggregate([])
+            found += [folders[r["run"]].snapshot_path(r["step"]) for r in probed.to_pylist() if r["run"] in folders]
+    return found

@@ -59,10 +59,13 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def _sidecar_header(path: Path) -> dict[str, str]:
-    sidecar = path.with_suffix(".json")
-    if not sidecar.exists() or sha256(path) != json.loads(sidecar.read_text()).get("sha256"):
-        raise GrokatlasError(f"{path}: truncated or changed since it was written, or its .json is missing")
-    return {key: json.dumps(value) for key, value in json.loads(sidecar.read_text()).items()}
+    try:
+        sidecar = json.loads(path.with_suffix(".json").read_text())
+    except (OSError, ValueError):
+        raise GrokatlasError(f"{path}: the .json beside the checkpoint is missing or damaged") from None
+    if sha256(path) != sidecar.get("sha256"):
+        raise GrokatlasError(f"{path}: truncated or changed since it was written (checksum differs)")
+    return {key: json.dumps(value) for key, value in sidecar.items()}
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -1,6 +1,6 @@
 """Modular arithmetic as a data set: pairs, labels, the train/test split and the ring the labels live on.
 
-Source: resources/definitions in docs/methods.md, "Task and data". No torch here: the Snakefile imports this module.
+Source: docs/methods.md, "Task and data". No torch here: the Snakefile imports this module.
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ class Task:
             raise GrokatlasError(f"modulus {self.modulus} is not prime: multiplication needs a prime modulus, e.g. 97")
         if not 0 < self.train_fraction < 1:
             raise GrokatlasError(f"train_fraction {self.train_fraction} must lie strictly between 0 and 1")
+        if not 0 < self.n_train < self.n_pairs:
+            raise GrokatlasError(
+                f"train_fraction {self.train_fraction} leaves no train or no test pairs of {self.n_pairs}"
+            )
 
     @cached_property
     def pairs(self) -> np.ndarray:
@@ -69,9 +73,14 @@ class Task:
         return self.pairs[order]
 
     @property
+    def n_pairs(self) -> int:
+        """Number of pairs: (p - 1)^2 for multiplication, p^2 for addition."""
+        return (self.modulus - 1) ** 2 if self.operation == "multiplication" else self.modulus**2
+
+    @property
     def n_train(self) -> int:
         """Number of train pairs: int(train_fraction * pairs)."""
-        return int(self.train_fraction * len(self.pairs))
+        return int(self.train_fraction * self.n_pairs)
 
     @property
     def train_pairs(self) -> np.ndarray:

@@ -49,11 +49,16 @@ def goals(wildcards):
 
 
 def due_steps(wildcards):
-    """Run id -> cadences: what makes a checkpoint job due again when a sweep looks more often."""
-    plans = STACKS[wildcards.stack].plans
-    return {
-        plan.run.id: [tuple(vars(c).values()) for c in plan.cadences] for plan in plans
-    }
+    """Run id -> cadences within the segment: what makes a checkpoint job due again when a sweep looks more often."""
+    segment = SEGMENTS[wildcards.stack, wildcards.segment]
+
+    def within(plan):
+        due = [c for c in plan.cadences if c.steps > segment.start]
+        return sorted(
+            {(min(c.steps, segment.stop), c.evaluate_every, c.probe_every) for c in due}
+        )
+
+    return {plan.run.id: within(plan) for plan in STACKS[wildcards.stack].plans}
 
 
 def metrics_files():

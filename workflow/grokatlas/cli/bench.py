@@ -8,8 +8,6 @@ from pathlib import Path
 
 import click
 
-NOT_YET = "The GPU path has not yet been run on a GPU; its figures are missing, not zero."
-
 
 @click.command(
     epilog="""\b

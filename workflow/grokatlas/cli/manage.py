@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ import click
 from ..config import Config, Plan, read_config
 from ..cost import core_hours, disk_bytes
 from ..errors import GrokatlasError
-from ..stacks import build_stacks
+from ..stacks import Stack, build_stacks
 
 config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), default="config/config.yaml", show_default=True
@@ -33,6 +32,7 @@ Examples:
 @click.option("--threads", type=int, default=os.cpu_count(), show_default="all cores")
 def train(config_path: Path, stack_id: str | None, threads: int) -> None:
     """Train the runs of a config, continuing from their checkpoints; Ctrl-C saves first."""
+    from ..adapter import stop_on_signal
     from ..progress import Progress
     from ..training.device import Machine
     from ..training.segment import Interrupted, train_segment
@@ -42,17 +42,25 @@ def train(config_path: Path, stack_id: str | None, threads: int) -> None:
     if stack_id is not None and stack_id not in stacks:
         raise GrokatlasError(f"stack {stack_id!r} is not in {config_path}: it has {', '.join(stacks)}")
     machine = Machine.choose(config.settings.device, config.settings.precision, threads)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    for stack in [stacks[stack_id]] if stack_id else stacks.values():
+    chosen = [stacks[stack_id]] if stack_id else list(stacks.values())
+    stop, progress = stop_on_signal(), Progress()
+
+    def train_stack(stack: Stack) -> None:
         for segment in stack.segments:
-            try:
-                train_segment(stack, segment, config.settings, machine, Progress(), stop)
-            except Interrupted:
-                raise GrokatlasError(
-                    "stopped on request; what was trained is saved, the same command goes on"
-                ) from None
+            train_segment(stack, segment, config.settings, machine, progress, stop)
+
+    # Stacks of one run share the cores among themselves; larger ones use all of them one after the other.
+    side_by_side = machine.threads if machine.device == "cpu" and config.settings.stack_size == 1 else 1
+    with ThreadPoolExecutor(side_by_side) as pool:
+        try:
+            list(pool.map(train_stack, chosen))
+        except Interrupted:
+            raise GrokatlasError(
+                "stopped on request; all that was trained is saved, the same command goes on"
+            ) from None
+        except BaseException:
+            stop.set()
+            raise
 
 
 @click.command(
@@ -124,7 +132,9 @@ def prune(config_path: Path, dry_run: bool) -> None:
     config = read_config(config_path)
     files = prunable(config)
     freed = sum(path.stat().st_size for path in files)
-    if not dry_run:
-        for path in files:
+    for path in files:
+        if dry_run:
+            click.echo(path)
+        else:
             path.unlink()
     click.echo(f"{'would free' if dry_run else 'freed'} {size(freed)} in {len(files)} files")

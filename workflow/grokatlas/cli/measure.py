@@ -34,9 +34,13 @@ Examples:
 @click.argument("state_dict", type=click.Path(path_type=Path))
 @click.option("--operation", type=click.Choice(OPERATIONS), default="multiplication", show_default=True)
 @click.option("--modulus", type=int, default=97, show_default=True, help="The modulus p.")
-@click.option("--seed", type=int, default=42, show_default=True, help="Seed of the train/test split.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=42, show_default=True, help="Seed of the train/test split."
+)
 @click.option("--train-fraction", type=float, default=0.3, show_default=True, help="Share of pairs trained on.")
-@click.option("--heads", type=int, help="Attention heads; cannot be read off the weights.  [default: width / 32]")
+@click.option(
+    "--heads", type=click.IntRange(1), help="Attention heads; cannot be read off the weights.  [default: width / 32]"
+)
 @click.option("--split", default="12x8", show_default=True, help="Coset split OUTERxINNER of the p - 1 classes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def probe(
@@ -132,13 +136,18 @@ Examples:
 """
 )
 @click.argument("trajectory", type=click.Path(path_type=Path))
-@click.option("--cadence", type=int, help="Read only every so many steps, to compare like with like.")
+@click.option("--cadence", type=click.IntRange(1), help="Read only every so many steps, to compare like with like.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def readout(trajectory: Path, cadence: int | None, as_json: bool) -> None:
     """Read one accuracy curve: a CSV file with the columns step and test_acc."""
     from ..readouts import at_cadence, read_accuracy, read_accuracy_csv
 
     steps, accuracy = read_accuracy_csv(trajectory)
+    spacing = read_accuracy(steps, accuracy).cadence
+    if cadence and cadence % spacing:
+        raise GrokatlasError(
+            f"{trajectory}: evaluated every {spacing} steps; cadence {cadence} is not a multiple of it"
+        )
     if cadence:
         steps, accuracy = at_cadence(steps, accuracy, cadence)
     result = dataclasses.asdict(read_accuracy(steps, accuracy))

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ..model import ModelShape, stream_after_initialisation
 
-BATCH_SIZE = 512
 EPOCHS_PER_DRAW = 4096
 
 

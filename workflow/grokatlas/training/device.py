@@ -13,7 +13,6 @@ from ..model import ModelShape, parameter_count
 
 T = TypeVar("T")
 MEMORY_SHARE = 0.8
-TRAIN_PAIRS = 512
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,20 @@ class Machine:
         return cls(device, precision, max(1, threads))
 
 
-def bytes_per_run(shape: ModelShape) -> int:
+def bytes_per_run(shape: ModelShape, batch_size: int) -> int:
     """Upper estimate of a run's memory in a lane: parameters, gradient, moments, and the workspace of one batch."""
-    floats = 4 * parameter_count(shape) + TRAIN_PAIRS * shape.width * (40 * shape.layers + 30)
+    floats = 4 * parameter_count(shape) + batch_size * shape.width * (40 * shape.layers + 30)
     return 4 * floats
 
 
-def lane_sizes(group: Sequence[T], shape: ModelShape, machine: Machine) -> list[list[T]]:
+def lane_sizes(group: Sequence[T], shape: ModelShape, batch_size: int) -> list[list[T]]:
     """Cut runs into the fewest equal lanes that fit the GPU's free memory, and say what was picked."""
     free, _ = torch.cuda.mem_get_info()
-    most = max(1, int(MEMORY_SHARE * free / bytes_per_run(shape)))
+    most = max(1, int(MEMORY_SHARE * free / bytes_per_run(shape, batch_size)))
     lanes = -(-len(group) // most)
     size = -(-len(group) // lanes)
     print(
-        f"{len(group)} runs on {machine.device}: {lanes} lane(s) of up to {size} ({free / 2**30:.0f} GiB free)",
+        f"{len(group)} runs on the GPU: {lanes} lane(s) of up to {size} ({free / 2**30:.0f} GiB free)",
         flush=True,
     )
     return [list(group[i : i + size]) for i in range(0, len(group), size)]

@@ -66,10 +66,6 @@ class Network:
             x = self._widened
         return self._top, self._linear("output", x, "logits")
 
-    def gates(self) -> list[Tensor]:
-        """Attention weights on position 0 of the last pass, per layer [R, T, N, H] (on position 1: 1 - gate)."""
-        return [saved.gate for saved in self._saved]
-
     def backward(self, d_logits: Tensor) -> None:
         """Write the gradient for d loss / d logits [R, N, p] of the last pass into `g` (every entry, afresh)."""
         top = self._widened if self.shape.has_bottleneck else self._top
@@ -94,18 +90,14 @@ class Network:
         p = self.shape.modulus
         torch.add(w["embed_a.weight"], w["pos_embed"][:, :1], out=inputs[:, :p])
         torch.add(w["embed_b.weight"], w["pos_embed"][:, 1:], out=inputs[:, p:])
-        table = self.buffers("table", R, 2 * p, 4 * d)
-        torch.add(inputs, w[name + "self_attn.out_proj.bias"][:, None], out=table[..., :d])
-        bias = w[name + "self_attn.in_proj_bias"][:, None]
-        table[..., d:] = torch.baddbmm(bias, inputs, w[name + "self_attn.in_proj_weight"].mT)
-        picked = self.buffers("picked", R * 2 * N, 4 * d)
-        torch.index_select(table.view(R * 2 * p, 4 * d), 0, self._flat(rows), out=picked)
-        tokens = picked.view(R, 2, N, 4, self.shape.heads, d // self.shape.heads)
-        residual = picked.view(R, 2, N, 4 * d)[:, :T, :, :d]
-        k, v = tokens[:, :, :, 2], tokens[:, :, :, 3]
+        weight, bias = w[name + "self_attn.in_proj_weight"], w[name + "self_attn.in_proj_bias"]
+        table = torch.baddbmm(bias[:, None], inputs, weight.mT, out=self.buffers("table", R, 2 * p, 3 * d))
+        residual = self._gather(inputs, rows, "residual")[:, :T]
+        tokens = self._gather(table, rows, "tokens").view(R, 2, N, 3, self.shape.heads, d // self.shape.heads)
+        q, k, v = tokens.unbind(3)
         delta_k = torch.sub(k[:, 0], k[:, 1], out=self.buffers("0.delta_k", R, N, *k.shape[3:]))
         delta_v = torch.sub(v[:, 0], v[:, 1], out=self.buffers("0.delta_v", R, N, *k.shape[3:]))
-        return self._block(0, inputs, residual, tokens[:, :T, :, 1], delta_k, v[:, 1], delta_v)
+        return self._block(0, inputs, residual, q[:, :T], delta_k, v[:, 1], delta_v)
 
     def _layer(self, layer: int, x: Tensor) -> Tensor:
         R, _, N, d = x.shape
@@ -119,13 +111,12 @@ class Network:
         v1 = self.buffers(f"{layer}.v1", R, N, d)
         torch.baddbmm(bias[..., 2 * d :], x[:, 1], weight[:, 2 * d :].mT, out=v1)
         delta_k, delta_v = delta_kv.view(R, N, 2, H, d // H).unbind(2)
-        residual = torch.add(x[:, :T], self.w[name + "self_attn.out_proj.bias"][:, None, None])
-        return self._block(layer, x, residual, q.view(R, T, N, H, -1), delta_k, v1.view(R, N, H, -1), delta_v)
+        return self._block(layer, x, x[:, :T], q.view(R, T, N, H, -1), delta_k, v1.view(R, N, H, -1), delta_v)
 
     def _block(
         self, layer: int, x: Tensor, residual: Tensor, q: Tensor, delta_k: Tensor, v1: Tensor, delta_v: Tensor
     ) -> Tensor:
-        """Attention over the two keys, projection, norm, feed-forward, norm. `residual` already holds the out bias."""
+        """Attention over the two keys, projection, norm, feed-forward, norm."""
         R, T, N, H, e = q.shape
         d, name, buffers = H * e, f"transformer.layers.{layer}.", self.buffers
         product = torch.mul(q, delta_k[:, None], out=buffers("product", R, T, N, H, e))
@@ -134,20 +125,26 @@ class Network:
             v1[:, None], gate[..., None], delta_v[:, None], out=buffers(f"{layer}.mixed", R, T, N, H, e)
         )
         mixed = mixed.view(R, T * N, d)
-        projection = self.w[name + "self_attn.out_proj.weight"].mT
-        u = torch.baddbmm(residual.reshape(R, T * N, d), mixed, projection, out=buffers(f"{layer}.u", R, T * N, d))
+        u = buffers(f"{layer}.u", R, T, N, d)
+        torch.add(residual, self.w[name + "self_attn.out_proj.bias"][:, None, None], out=u)
+        u = u.view(R, T * N, d).baddbmm_(mixed, self.w[name + "self_attn.out_proj.weight"].mT)
         y, norm1 = layer_norm(u, self.w[name + "norm1.weight"], self.w[name + "norm1.bias"])
         hidden = self._linear(name + "linear1", y, f"{layer}.hidden").relu_()
-        u = torch.baddbmm(y, hidden, self.w[name + "linear2.weight"].mT, out=buffers(f"{layer}.u2", R, T * N, d))
-        u += self.w[name + "linear2.bias"][:, None]
+        u = torch.add(y, self.w[name + "linear2.bias"][:, None], out=buffers(f"{layer}.u2", R, T * N, d))
+        u.baddbmm_(hidden, self.w[name + "linear2.weight"].mT)
         out, norm2 = layer_norm(u, self.w[name + "norm2.weight"], self.w[name + "norm2.bias"])
         self._saved.append(Saved(x, q, delta_k, delta_v, gate, mixed, norm1, y, hidden, norm2))
         return out if T == 1 else out.view(R, T, N, d)
 
     # --- backward -----------------------------------------------------------------------------------------------
 
-    def _block_backward(self, layer: int, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Gradients of (residual [R, T*N, d], q, delta_k, v1, delta_v) from that of the layer's output."""
+    def _block_backward(
+        self, layer: int, grad: Tensor, d_q: Tensor, d_delta_k: Tensor, d_delta_v: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """From the gradient of the layer's output: fill d_q, d_delta_k, d_delta_v; return those of residual and v1.
+
+        The residual's is [R, T*N, d], v1's [R, N, H, e].
+        """
         s, name, g, buffers = self._saved[layer], f"transformer.layers.{layer}.", self.g, self.buffers
         R, T, N, H, e = s.q.shape
         grad = grad.reshape(R, T * N, H * e)
@@ -159,62 +156,59 @@ class Network:
         d_mixed = self._linear_backward(name + "self_attn.out_proj", s.mixed, d_u, "d_mixed").view(R, T, N, H, e)
         product = torch.mul(d_mixed, s.delta_v[:, None], out=buffers("product", R, T, N, H, e))
         d_score = product.sum(-1).mul_(s.gate).mul_(1 - s.gate).mul_(1 / math.sqrt(e))[..., None]
-        d_q = torch.mul(d_score, s.delta_k[:, None], out=buffers("d_q", R, T, N, H, e))
+        torch.mul(d_score, s.delta_k[:, None], out=d_q)
         if T == 1:
-            d_delta_k, d_v1 = d_score[:, 0] * s.q[:, 0], d_mixed[:, 0]
-            d_delta_v = s.gate[:, 0, ..., None] * d_mixed[:, 0]
-        else:
-            d_delta_k, d_v1 = torch.mul(d_score, s.q, out=product).sum(1), d_mixed.sum(1)
-            d_delta_v = torch.mul(s.gate[..., None], d_mixed, out=d_mixed).sum(1)
-        return d_u, d_q, d_delta_k, d_v1, d_delta_v
+            torch.mul(d_score[:, 0], s.q[:, 0], out=d_delta_k)
+            torch.mul(s.gate[:, 0, ..., None], d_mixed[:, 0], out=d_delta_v)
+            return d_u, d_mixed[:, 0]
+        torch.sum(torch.mul(d_score, s.q, out=product), 1, out=d_delta_k)
+        torch.sum(torch.mul(s.gate[..., None], d_mixed, out=product), 1, out=d_delta_v)
+        return d_u, d_mixed.sum(1)
 
     def _layer_backward(self, layer: int, grad: Tensor) -> Tensor:
         s, name = self._saved[layer], f"transformer.layers.{layer}."
         R, T, N, H, e = s.q.shape
         d = H * e
-        d_residual, d_q, d_delta_k, d_v1, d_delta_v = self._block_backward(layer, grad)
+        d_q, d_kv = self.buffers("d_q", R, T, N, H, e), self.buffers("d_kv", R, N, 2, H, e)
+        d_residual, d_v1 = self._block_backward(layer, grad, d_q, d_kv[:, :, 0], d_kv[:, :, 1])
+        d_q, d_kv, d_v1 = d_q.view(R, T * N, d), d_kv.view(R, N, 2 * d), d_v1.reshape(R, N, d)
         weight, g_weight = self.w[name + "self_attn.in_proj_weight"], self.g[name + "self_attn.in_proj_weight"]
         g_bias = self.g[name + "self_attn.in_proj_bias"]
-        d_q, d_v1 = d_q.view(R, T * N, d), d_v1.reshape(R, N, d)
-        d_kv = torch.cat([d_delta_k.view(R, N, d), d_delta_v.reshape(R, N, d)], -1)
-        difference = self.buffers(f"{layer}.difference", R, N, d)
         torch.bmm(d_q.mT, s.x[:, :T].reshape(R, T * N, d), out=g_weight[:, :d])
-        torch.bmm(d_kv.mT, difference, out=g_weight[:, d:])
+        torch.bmm(d_kv.mT, self.buffers(f"{layer}.difference", R, N, d), out=g_weight[:, d:])
         g_weight[:, 2 * d :].baddbmm_(d_v1.mT, s.x[:, 1])
-        g_bias[:, :d] = d_q.sum(1)
+        torch.sum(d_q, 1, out=g_bias[:, :d])
         g_bias[:, d : 2 * d] = 0
-        g_bias[:, 2 * d :] = d_v1.sum(1)
+        torch.sum(d_v1, 1, out=g_bias[:, 2 * d :])
+        d_difference = torch.bmm(d_kv, weight[:, d:], out=self.buffers("d_difference", R, N, d))
         d_x = self.buffers("d_x", R, 2, N, d)
-        d_difference = torch.bmm(d_kv, weight[:, d:])
-        d_x[:, 0] = d_difference
+        d_tokens = torch.baddbmm(d_residual, d_q, weight[:, :d], out=self.buffers("d_tokens", R, T * N, d))
+        torch.add(d_tokens.view(R, T, N, d)[:, 0], d_difference, out=d_x[:, 0])
         torch.baddbmm(d_difference, d_v1, weight[:, 2 * d :], beta=-1, out=d_x[:, 1])
-        d_tokens = torch.baddbmm(d_residual, d_q, weight[:, :d])
-        d_x[:, :T] += d_tokens.view(R, T, N, d)
+        if T == 2:
+            d_x[:, 1] += d_tokens.view(R, T, N, d)[:, 1]
         return d_x
 
     def _first_layer_backward(self, grad: Tensor) -> None:
         s, name, g = self._saved[0], "transformer.layers.0.", self.g
         R, T, N, H, e = s.q.shape
         d, p = H * e, self.shape.modulus
-        d_residual, d_q, d_delta_k, d_v1, d_delta_v = self._block_backward(0, grad)
-        picked = self.buffers("d_picked", R, 2, N, 4, H, e)
+        d_tokens = self.buffers("d_tokens_0", R, 2, N, 3, H, e)
+        d_q, d_k, d_v = d_tokens.unbind(3)
+        d_residual, d_v1 = self._block_backward(0, grad, d_q[:, :T], d_k[:, 0], d_v[:, 0])
+        torch.neg(d_k[:, 0], out=d_k[:, 1])
+        torch.sub(d_v1, d_v[:, 0], out=d_v[:, 1])
         if T == 1:
-            picked[:, 1, :, :2] = 0
-        picked[:, :T, :, 0] = d_residual.view(R, T, N, H, e)
-        picked[:, :T, :, 1] = d_q
-        picked[:, 0, :, 2] = d_delta_k
-        torch.neg(d_delta_k, out=picked[:, 1, :, 2])
-        picked[:, 0, :, 3] = d_delta_v
-        torch.sub(d_v1, d_delta_v, out=picked[:, 1, :, 3])
-        d_table = scatter_rows(picked.view(R, 2 * N, 4 * d), self._flat(self._rows), 2 * p)
-        d_qkv = d_table[..., d:]
-        torch.bmm(d_qkv.mT, s.x, out=g[name + "self_attn.in_proj_weight"])
-        g[name + "self_attn.in_proj_bias"].copy_(d_qkv.sum(1))
+            d_q[:, 1] = 0
+        d_table = scatter_rows(d_tokens.view(R, 2 * N, 3 * d), self._flat(self._rows), 2 * p)
+        torch.bmm(d_table.mT, s.x, out=g[name + "self_attn.in_proj_weight"])
+        torch.sum(d_table, 1, out=g[name + "self_attn.in_proj_bias"])
         g[name + "self_attn.in_proj_bias"][:, d : 2 * d] = 0
-        d_inputs = torch.baddbmm(d_table[..., :d], d_qkv, self.w[name + "self_attn.in_proj_weight"])
+        d_inputs = scatter_rows(d_residual, self._flat(self._rows[:, :T]), 2 * p)
+        d_inputs.baddbmm_(d_table, self.w[name + "self_attn.in_proj_weight"])
         g["embed_a.weight"].copy_(d_inputs[:, :p])
         g["embed_b.weight"].copy_(d_inputs[:, p:])
-        g["pos_embed"].copy_(d_inputs.view(R, 2, p, d).sum(2))
+        torch.sum(d_inputs.view(R, 2, p, d), 2, out=g["pos_embed"])
 
     # --- pieces -------------------------------------------------------------------------------------------------
 
@@ -224,6 +218,12 @@ class Network:
             return rows.reshape(-1)
         offset = torch.arange(self.runs, device=rows.device)[:, None, None] * (2 * self.shape.modulus)
         return (rows + offset).reshape(-1)
+
+    def _gather(self, table: Tensor, rows: Tensor, buffer: str) -> Tensor:
+        """Rows [R, 2, N] of a stacked table [R, 2p, c]: [R, 2, N, c]."""
+        R, size, width = table.shape
+        out = self.buffers(buffer, rows.numel(), width)
+        return torch.index_select(table.view(R * size, width), 0, self._flat(rows), out=out).view(*rows.shape, width)
 
     def _linear(self, name: str, x: Tensor, buffer: str) -> Tensor:
         weight, bias = self.w[name + ".weight"], self.w[name + ".bias"]

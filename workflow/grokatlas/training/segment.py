@@ -65,7 +65,7 @@ def train_segment(
     """
     goals = _goals(stack, segment)
     with ExitStack() as locks:
-        for plan, _ in goals:
+        for plan, _ in sorted(goals, key=lambda pair: pair[0].run.id):  # one order for all processes: no deadlock
             locks.enter_context(RunFolder(settings.results, plan.run).lock(stop))
         members = [_member(plan, goal, segment, settings.results) for plan, goal in goals]
         _train_lanes(_lanes([m for m in members if m is not None], machine), settings, machine, report, stop)
@@ -77,7 +77,8 @@ def _train_lanes(
 ) -> None:
     """Train lanes side by side, as many as there are threads; on a GPU one after the other."""
     workers = min(machine.threads, len(lanes)) or 1 if machine.device == "cpu" else 1
-    torch.set_num_threads(max(1, machine.threads // workers))
+    # One thread a lane, always: a run's bits then depend neither on the cores nor on who trains beside it.
+    torch.set_num_threads(1)
     with ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(_train_lane, lane, settings, machine, report, stop) for lane in lanes]
         try:
@@ -97,7 +98,7 @@ def manifest(stack: Stack, segment: Segment, results: Path) -> dict:
         diverged = folder.diverged_at()
         if beyond:
             runs[plan.run.id] = {"goal": goal, "checkpoint": beyond[0], "sha256": folder.sidecar(beyond[0])["sha256"]}
-        elif diverged is not None and diverged <= goal:
+        elif diverged is not None:
             runs[plan.run.id] = {"goal": goal, "diverged": diverged}
         else:
             raise GrokatlasError(f"{folder.path}: no checkpoint at step {goal} after training; is the disk full?")
@@ -131,7 +132,11 @@ def _lanes(members: list[Member], machine: Machine) -> list[list[Member]]:
     groups: dict[tuple[int, int], list[Member]] = {}
     for m in members:
         groups.setdefault((m.state.step, m.goal), []).append(m)
-    return [part for group in groups.values() for part in lane_sizes(group, group[0].folder.shape, machine)]
+    return [
+        part
+        for group in groups.values()
+        for part in lane_sizes(group, group[0].folder.shape, group[0].plan.run.batch_size)
+    ]
 
 
 def _train_lane(
@@ -192,7 +197,8 @@ class _LaneJob:
             if not m.diverged and not finite[:, r].all():
                 m.diverged = True
                 m.folder.write_evaluations(self.rows[r])  # no later save will
-                m.folder.record_divergence(before + 1 + int((~finite[:, r]).nonzero()[0]))
+                step = before + 1 + int((~finite[:, r]).nonzero()[0])
+                m.folder.record_divergence(step, [*m.ledger, self._piece(step - 1)])
             if not m.diverged:
                 newest = next(reversed(self.rows[r].values()), {})
                 self.report(m.plan.run.id, self.lane.step, self.goal, newest)
@@ -207,14 +213,16 @@ class _LaneJob:
             if step in self.snapshot_at[r] and not m.diverged:
                 m.folder.save_snapshot(step, self.lane.parameters[r].detach().cpu(), self.execution)
 
+    def _piece(self, stop: int) -> Piece:
+        return Piece(self.start, stop, round(time.monotonic() - self.began, 3), self.execution)
+
     def _save(self) -> None:
         """Write each run's evaluations and checkpoint, then drop the saves that this one replaces."""
         for r, m in enumerate(self.members):
             if m.diverged or self.lane.step == self.start:
                 continue
-            piece = Piece(self.start, self.lane.step, round(time.monotonic() - self.began, 3), self.execution)
             m.folder.write_evaluations(self.rows[r])
-            m.folder.save_checkpoint(self.lane.state(r), [*m.ledger, piece])
+            m.folder.save_checkpoint(self.lane.state(r), [*m.ledger, self._piece(self.lane.step)])
             for old in superfluous_checkpoints(m.folder.checkpoint_steps(), self.settings):
                 m.folder.delete_checkpoint(old)
         self.saved = time.monotonic()
