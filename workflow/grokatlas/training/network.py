@@ -47,6 +47,8 @@ class Network:
     def __init__(self, shape: ModelShape, w: Views, g: Views | None = None) -> None:
         self.shape, self.w, self.g = shape, w, g
         self.runs = w["output.bias"].shape[0]
+        self._transposed = {name: view.mT for name, view in w.items() if name.endswith("weight") and view.dim() == 3}
+        self._row = {name: view[:, None] for name, view in w.items() if name.endswith("bias")}  # to add to every row
         self.buffers = Workspace(w["output.bias"])
         self._saved: list[Saved] = []
 
@@ -90,8 +92,8 @@ class Network:
         p = self.shape.modulus
         torch.add(w["embed_a.weight"], w["pos_embed"][:, :1], out=inputs[:, :p])
         torch.add(w["embed_b.weight"], w["pos_embed"][:, 1:], out=inputs[:, p:])
-        weight, bias = w[name + "self_attn.in_proj_weight"], w[name + "self_attn.in_proj_bias"]
-        table = torch.baddbmm(bias[:, None], inputs, weight.mT, out=self.buffers("table", R, 2 * p, 3 * d))
+        weight, bias = self._transposed[name + "self_attn.in_proj_weight"], self._row[name + "self_attn.in_proj_bias"]
+        table = torch.baddbmm(bias, inputs, weight, out=self.buffers("table", R, 2 * p, 3 * d))
         residual = self._gather(inputs, rows, "residual")[:, :T]
         tokens = self._gather(table, rows, "tokens").view(R, 2, N, 3, self.shape.heads, d // self.shape.heads)
         q, k, v = tokens.unbind(3)
@@ -102,14 +104,13 @@ class Network:
     def _layer(self, layer: int, x: Tensor) -> Tensor:
         R, _, N, d = x.shape
         H, T, name = self.shape.heads, self._query_positions(layer), f"transformer.layers.{layer}."
-        weight = self.w[name + "self_attn.in_proj_weight"]
-        bias = self.w[name + "self_attn.in_proj_bias"][:, None]
+        weight, bias = self._transposed[name + "self_attn.in_proj_weight"], self._row[name + "self_attn.in_proj_bias"]
         difference = torch.sub(x[:, 0], x[:, 1], out=self.buffers(f"{layer}.difference", R, N, d))
         q = self.buffers(f"{layer}.q", R, T * N, d)
-        torch.baddbmm(bias[..., :d], x[:, :T].reshape(R, T * N, d), weight[:, :d].mT, out=q)
-        delta_kv = torch.bmm(difference, weight[:, d:].mT, out=self.buffers(f"{layer}.delta_kv", R, N, 2 * d))
+        torch.baddbmm(bias[..., :d], x[:, :T].reshape(R, T * N, d), weight[..., :d], out=q)
+        delta_kv = torch.bmm(difference, weight[..., d:], out=self.buffers(f"{layer}.delta_kv", R, N, 2 * d))
         v1 = self.buffers(f"{layer}.v1", R, N, d)
-        torch.baddbmm(bias[..., 2 * d :], x[:, 1], weight[:, 2 * d :].mT, out=v1)
+        torch.baddbmm(bias[..., 2 * d :], x[:, 1], weight[..., 2 * d :], out=v1)
         delta_k, delta_v = delta_kv.view(R, N, 2, H, d // H).unbind(2)
         return self._block(layer, x, x[:, :T], q.view(R, T, N, H, -1), delta_k, v1.view(R, N, H, -1), delta_v)
 
@@ -126,12 +127,12 @@ class Network:
         )
         mixed = mixed.view(R, T * N, d)
         u = buffers(f"{layer}.u", R, T, N, d)
-        torch.add(residual, self.w[name + "self_attn.out_proj.bias"][:, None, None], out=u)
-        u = u.view(R, T * N, d).baddbmm_(mixed, self.w[name + "self_attn.out_proj.weight"].mT)
+        torch.add(residual, self._row[name + "self_attn.out_proj.bias"][:, None], out=u)
+        u = u.view(R, T * N, d).baddbmm_(mixed, self._transposed[name + "self_attn.out_proj.weight"])
         y, norm1 = layer_norm(u, self.w[name + "norm1.weight"], self.w[name + "norm1.bias"])
         hidden = self._linear(name + "linear1", y, f"{layer}.hidden").relu_()
-        u = torch.add(y, self.w[name + "linear2.bias"][:, None], out=buffers(f"{layer}.u2", R, T * N, d))
-        u.baddbmm_(hidden, self.w[name + "linear2.weight"].mT)
+        u = torch.add(y, self._row[name + "linear2.bias"], out=buffers(f"{layer}.u2", R, T * N, d))
+        u.baddbmm_(hidden, self._transposed[name + "linear2.weight"])
         out, norm2 = layer_norm(u, self.w[name + "norm2.weight"], self.w[name + "norm2.bias"])
         self._saved.append(Saved(x, q, delta_k, delta_v, gate, mixed, norm1, y, hidden, norm2))
         return out if T == 1 else out.view(R, T, N, d)
@@ -226,9 +227,9 @@ class Network:
         return torch.index_select(table.view(R * size, width), 0, self._flat(rows), out=out).view(*rows.shape, width)
 
     def _linear(self, name: str, x: Tensor, buffer: str) -> Tensor:
-        weight, bias = self.w[name + ".weight"], self.w[name + ".bias"]
-        out = self.buffers(buffer, x.shape[0], x.shape[1], weight.shape[1])
-        return torch.baddbmm(bias[:, None], x, weight.mT, out=out)
+        weight = self._transposed[name + ".weight"]
+        out = self.buffers(buffer, x.shape[0], x.shape[1], weight.shape[-1])
+        return torch.baddbmm(self._row[name + ".bias"], x, weight, out=out)
 
     def _linear_backward(self, name: str, x: Tensor, grad: Tensor, buffer: str, add: Tensor | None = None) -> Tensor:
         """Write the layer's gradients, return d loss / d x (plus `add`)."""

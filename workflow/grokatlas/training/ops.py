@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -15,16 +17,20 @@ class Workspace:
     def __init__(self, like: Tensor) -> None:
         self._like = like
         self._memory: dict[str, Tensor] = {}
+        self._views: dict[tuple, Tensor] = {}
 
     def __call__(self, name: str, *shape: int) -> Tensor:
         """The scratch tensor `name` with this shape; its contents are whatever was last written."""
-        size = 1
-        for n in shape:
-            size *= n
-        memory = self._memory.get(name)
+        view = self._views.get((name, shape))
+        return view if view is not None else self._make(name, shape)
+
+    def _make(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        size, memory = math.prod(shape), self._memory.get(name)
         if memory is None or memory.numel() < size:
             memory = self._memory[name] = self._like.new_empty(size)
-        return memory[:size].view(shape)
+            self._views = {key: view for key, view in self._views.items() if key[0] != name}
+        self._views[name, shape] = memory[:size].view(shape)
+        return self._views[name, shape]
 
     def memory_bytes(self) -> int:
         """Bytes held."""
