@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ..model import ModelShape
-from .ops import Workspace, layer_norm, layer_norm_backward, relu_backward_, scatter_rows
+from .ops import Workspace, layer_norm, layer_norm_backward, relu_backward_, scatter_rows, sigmoid_backward
 
 Views = dict[str, Tensor]
 
@@ -156,7 +156,7 @@ class Network:
         d_u = layer_norm_backward(d_y, s.norm1, self.w[name + "norm1.weight"], g, name + "norm1")
         d_mixed = self._linear_backward(name + "self_attn.out_proj", s.mixed, d_u, "d_mixed").view(R, T, N, H, e)
         product = torch.mul(d_mixed, s.delta_v[:, None], out=buffers("product", R, T, N, H, e))
-        d_score = product.sum(-1).mul_(s.gate).mul_(1 - s.gate).mul_(1 / math.sqrt(e))[..., None]
+        d_score = sigmoid_backward(product.sum(-1), s.gate).mul_(1 / math.sqrt(e))[..., None]
         torch.mul(d_score, s.delta_k[:, None], out=d_q)
         if T == 1:
             torch.mul(d_score[:, 0], s.q[:, 0], out=d_delta_k)

@@ -79,12 +79,18 @@ def scatter_rows(values: Tensor, rows: Tensor, size: int) -> Tensor:
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy of each run [R] and its gradient [R, N, p] for logits [R, N, p], labels [R, N]."""
     log_probability = torch.log_softmax(logits, -1)
-    loss = -log_probability.gather(-1, labels[..., None]).mean((1, 2))
-    grad = log_probability.exp_()
-    grad.scatter_add_(-1, labels[..., None], grad.new_full((1, 1, 1), -1.0).expand(*labels.shape, 1))
-    return loss, grad.div_(labels.shape[1])
+    n, labels = labels.shape[1], labels[..., None]
+    loss = log_probability.gather(-1, labels).sum((1, 2)).div_(-n)
+    grad = log_probability.exp_().div_(n)
+    right = grad.gather(-1, labels).sub_(1 / n)
+    return loss, grad.scatter_(-1, labels, right)
 
 
 def relu_backward_(grad: Tensor, output: Tensor) -> None:
     """Zero, in place, the gradient where ReLU's output is zero."""
     torch.ops.aten.threshold_backward.grad_input(grad, output, 0, grad_input=grad)
+
+
+def sigmoid_backward(grad: Tensor, output: Tensor) -> Tensor:
+    """Gradient of the sigmoid's input from its output's."""
+    return torch.ops.aten.sigmoid_backward(grad, output)
