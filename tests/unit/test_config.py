@@ -77,6 +77,9 @@ def test_a_larger_budget_keeps_the_segments_before_it():
         ({"weight_decay": -1}, r"sweeps\[0\].weight_decay: -1 is less than the minimum of 0"),
         ({"modulus": 96}, r"sweep 's': modulus 96 is not prime"),
         ({"model": {"layers": 1, "width": 30, "heads": 4}}, r"heads 4 do not divide width 30"),
+        ({"steps": 1000.0}, r"sweeps\[0\].steps: 1000.0 is not of type 'integer'"),
+        ({"learning_rate": float("inf")}, r"sweeps\[0\].learning_rate: inf"),
+        ({"train_fraction": 0.00001}, r"leaves no train or no test pairs"),
         ({"steps": 1050}, r"steps 1050 is not a multiple of evaluate_every 100"),
     ],
 )

@@ -54,6 +54,15 @@ def test_end_to_end_then_nothing_to_be_done(checkout):
     assert list(pd.read_parquet(checkout.results / "sweeps.parquet").sweep) == ["t", "t"]
     again = checkout.snakemake()
     assert "Nothing to be done" in again.stdout + again.stderr
+    for graph in ("--dag", "--rulegraph"):
+        assert checkout.snakemake(graph).stdout.startswith("digraph")
+    config = checkout.folder / "config.yaml"
+    config.write_text(config.read_text() + "keep: {checkpoints: last, snapshots: none}\n")
+    subprocess.run(
+        [sys.executable, "-m", "grokatlas.cli", "prune", "--config", config], cwd=checkout.folder, check=True
+    )
+    assert not list(checkout.results.rglob("snapshots/*.safetensors"))
+    assert "Nothing to be done" in checkout.snakemake("-n").stdout
     checkout.snakemake("--report", "report.zip")
 
 
@@ -76,6 +85,13 @@ def test_extending_a_sweep_trains_only_what_is_new(checkout):
     checkout.configure(weight_decay=(1.0, 1.5, 2.0), seed=(42, 7), steps=3000, every=100, segment_steps=2000)
     checkout.snakemake(*checkout.manifests())
     assert list(ledgers(checkout).values()) == [[(0, 500), (500, 2000), (2000, 3000)]] * 6
+
+
+def test_more_steps_make_only_new_segments_due(checkout):
+    checkout.configure(weight_decay=(1.0,), steps=200, segment_steps=100)
+    checkout.snakemake(*checkout.manifests())
+    checkout.configure(weight_decay=(1.0,), steps=400, segment_steps=100)
+    assert job_counts(checkout.snakemake("-n", *checkout.manifests()).stdout) == {"checkpoint": 2, "train": 2}
 
 
 def test_a_denser_cadence_replays_and_trains_nothing(checkout):

@@ -8,7 +8,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
@@ -38,14 +39,16 @@ def run_benchmark(machine: Machine, model: str, runs: int, steps: int, rounds: i
     """Medians over rounds of (matrix product, plain loop, engine), interleaved, and what else users ask for."""
     plain = _plain_loop()
     stack = [Run(**MODELS[model], seeds=Seeds(s, s, s)) for s in range(runs)]
-    lanes = make_lanes(stack, machine)
+    workers = Workers(stack, machine)
     peak, baseline, engine = [], [], []
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}")
         peak.append(matrix_flops(machine))
         baseline.append(_baseline_speed(plain, stack[0], machine, steps))
-        engine.append(_engine_speed(stack, lanes, machine, steps))
+        engine.append(workers.speed(steps))
     ratios = [e / b for e, b in zip(engine, baseline, strict=True)]
+    memory = workers.memory_per_run()
+    workers.close()
     probed = _probe_speed(stack[0])
     return {
         "baseline_model_steps_per_s": statistics.median(baseline),
@@ -66,7 +69,7 @@ def run_benchmark(machine: Machine, model: str, runs: int, steps: int, rounds: i
         "matrix_product_gflops": statistics.median(peak) / 1e9,
         "gflop_per_step": step_flops(stack[0]) / 1e9,
         "serial_step_us": _serial_step(stack[0], machine, steps) * 1e6,
-        "peak_memory_per_run_mb": _peak_memory(lanes, machine, runs) / 1e6,
+        "peak_memory_per_run_mb": memory / 1e6,
         "snapshots_probed_per_s": probed,
         "probe_share_of_training": (runs / probed) / (runs * PROBE_EVERY / statistics.median(engine)),
     }
@@ -93,13 +96,16 @@ def matrix_flops(machine: Machine) -> float:
     return 2 * n**3 / best
 
 
-def _timed(work: Callable[[], object], machine: Machine) -> float:
+def _wait(machine: Machine) -> None:
     if machine.device == "cuda":
         torch.cuda.synchronize()
+
+
+def _timed(work: Callable[[], object], machine: Machine) -> float:
+    _wait(machine)
     began = time.perf_counter()
     work()
-    if machine.device == "cuda":
-        torch.cuda.synchronize()
+    _wait(machine)
     return time.perf_counter() - began
 
 
@@ -128,20 +134,81 @@ def _baseline_speed(plain: ModuleType, run: Run, machine: Machine, steps: int) -
     return steps / (seconds + steps / EVALUATE_EVERY * evaluation)
 
 
-def _engine_speed(runs: list[Run], lanes: list[Lane], machine: Machine, steps: int) -> float:
-    """Model-steps a second, with the share of evaluations and snapshots that this many steps would have."""
-    workers = min(machine.threads, len(lanes))
-    torch.set_num_threads(max(1, machine.threads // workers))
-    evaluators = [Evaluator(lane.shape, [r.task for r in lane.recipes], lane.parameters) for lane in lanes]
-    with ThreadPoolExecutor(workers) as pool, tempfile.TemporaryDirectory() as folder:
-        list(pool.map(lambda lane: lane.advance(WARM_UP_STEPS), lanes))
-        seconds = _timed(lambda: list(pool.map(lambda lane: lane.advance(steps), lanes)), machine)
-        evaluation = _timed(lambda: list(pool.map(Evaluator.scores, evaluators)), machine)
-        execution = Execution(machine.device, machine.precision, machine.threads, ())
-        flat = lanes[0].parameters[0].detach().cpu()
-        snapshot = _timed(lambda: [RunFolder(folder, r).save_snapshot(1, flat, execution) for r in runs], machine)
-    extra = steps / EVALUATE_EVERY * evaluation + steps / PROBE_EVERY * snapshot
-    return len(runs) * steps / (seconds + extra)
+class Workers:
+    """The engine as train jobs run it: on a CPU one process a core, each with its share of runs; on a GPU one lane."""
+
+    def __init__(self, runs: list[Run], machine: Machine) -> None:
+        self.runs, self.machine = runs, machine
+        count = min(machine.threads, len(runs)) if machine.device == "cpu" else 1
+        # A pool of one each, so that every worker keeps its own lanes from round to round.
+        self._pools = [ProcessPoolExecutor(1, get_context("spawn")) for _ in range(count)]
+        self._each("start", [(runs[i::count], machine) for i in range(count)])
+
+    def _each(self, work: str, arguments: list[tuple]) -> list:
+        jobs = [pool.submit(_in_worker, work, *a) for pool, a in zip(self._pools, arguments, strict=True)]
+        return [job.result() for job in jobs]
+
+    def speed(self, steps: int) -> float:
+        """Model-steps a second, with the share of evaluations and snapshots that this many steps would have."""
+        wall = {}
+        for work in ("advance", "evaluate", "snapshot"):
+            began = time.perf_counter()
+            self._each(work, [(steps,)] * len(self._pools))
+            wall[work] = time.perf_counter() - began
+        extra = steps / EVALUATE_EVERY * wall["evaluate"] + steps / PROBE_EVERY * wall["snapshot"]
+        return len(self.runs) * steps / (wall["advance"] + extra)
+
+    def memory_per_run(self) -> float:
+        """Bytes of parameters, moments, data and workspace a run."""
+        return sum(self._each("memory", [()] * len(self._pools))) / len(self.runs)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        for pool in self._pools:
+            pool.shutdown()
+
+
+class _Worker:
+    """What lives in a worker process."""
+
+    def __init__(self, runs: list[Run], machine: Machine) -> None:
+        torch.set_num_threads(1)
+        Machine.choose(machine.device, machine.precision, machine.threads)
+        self.runs, self.machine, self.lanes = runs, machine, make_lanes(runs, machine)
+        self.evaluators = [Evaluator(x.shape, [r.task for r in x.recipes], x.parameters) for x in self.lanes]
+        self.advance(WARM_UP_STEPS)
+
+    def advance(self, steps: int) -> None:
+        for lane in self.lanes:
+            lane.advance(steps)
+        _wait(self.machine)
+
+    def evaluate(self, _: int) -> None:
+        for evaluator in self.evaluators:
+            evaluator.scores()
+
+    def snapshot(self, step: int) -> None:
+        execution = Execution(self.machine.device, self.machine.precision, 1, ())
+        flat = self.lanes[0].parameters[0].detach().cpu()
+        with tempfile.TemporaryDirectory() as folder:
+            for run in self.runs:
+                RunFolder(folder, run).save_snapshot(step, flat, execution)
+
+    def memory(self) -> float:
+        if self.machine.device == "cuda":
+            return torch.cuda.max_memory_allocated()
+        return sum(lane.memory_bytes() for lane in self.lanes)
+
+
+_worker: _Worker | None = None
+
+
+def _in_worker(work: str, *arguments: object) -> object:
+    global _worker
+    if work == "start":
+        _worker = _Worker(*arguments)
+        return None
+    return getattr(_worker, work)(*arguments)
 
 
 def _serial_step(run: Run, machine: Machine, steps: int) -> float:
@@ -149,12 +216,6 @@ def _serial_step(run: Run, machine: Machine, steps: int) -> float:
     (lane,) = make_lanes([run], machine)
     lane.advance(WARM_UP_STEPS)
     return _timed(lambda: lane.advance(steps), machine) / steps
-
-
-def _peak_memory(lanes: list[Lane], machine: Machine, runs: int) -> float:
-    if machine.device == "cuda":
-        return torch.cuda.max_memory_allocated() / runs
-    return sum(lane.memory_bytes() for lane in lanes) / runs
 
 
 def _probe_speed(run: Run) -> float:

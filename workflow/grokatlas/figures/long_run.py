@@ -82,7 +82,7 @@ def plot_long_run(metrics: pd.DataFrame) -> Figure:
     """Accuracy, its regime and its change point over the longest run of the small model at weight decay 2.0.
 
     Reads evaluation accuracy (train and test) of the run with the most steps (the published seed among equals).
-    Source: table N6 and definitions, correction 6.
+    Source: table N6 and docs/methods.md, correction 6.
     """
     title = f"The long run at weight decay {PUBLISHED_WEIGHT_DECAY}"
     runs = select(metrics, SMALL, PUBLISHED_WEIGHT_DECAY, horizon=None)

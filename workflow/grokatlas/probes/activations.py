@@ -1,4 +1,4 @@
-"""Statistics of the test hidden states (definitions, "Measurements"; table G3)."""
+"""Statistics of the test hidden states (docs/methods.md, "Measurements"; table G3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PCA dimension of the test hidden states (definitions, "Measurements"; tables G1 and N4)."""
+"""PCA dimension of the test hidden states (docs/methods.md, "Measurements"; tables G1 and N4)."""
 
 from __future__ import annotations
 

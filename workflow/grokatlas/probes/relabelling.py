@@ -29,7 +29,7 @@ def null_counts(neighbours: np.ndarray, count: int = RELABELLINGS) -> np.ndarray
     """`stride_counts` of the neighbours [groups, n, k] under each relabelling: int64 [n//2, count].
 
     Distances do not depend on labels, so the neighbours stay and only their labels are drawn anew. Outer (one group):
-    the centres are permuted; inner: the places within each coset, independently. Source: definitions, correction 3.
+    the centres are permuted; inner: the places within each coset, independently. Source: docs/methods.md, correction 3.
     """
     groups, n, per_place = neighbours.shape
     labels = relabellings(groups, n, count)

@@ -34,7 +34,7 @@ def stride_between(i: np.ndarray, j: np.ndarray, n: int) -> np.ndarray:
 def stride_counts(neighbours: np.ndarray) -> np.ndarray:
     """How many of the neighbours [groups, n, count] lie at each stride 1..n//2: int64 [n//2].
 
-    Divided by their number these are the stride scores (definitions, "Measurements"); the scores sum to 1.
+    Divided by their number these are the stride scores (docs/methods.md, "Measurements"); the scores sum to 1.
     """
     n = neighbours.shape[1]
     strides = stride_between(np.arange(n)[None, :, None], neighbours, n)
@@ -44,7 +44,7 @@ def stride_counts(neighbours: np.ndarray) -> np.ndarray:
 def chance_scores(n: int) -> np.ndarray:
     """Expected stride scores at random, exactly: float64 [n//2], 2/(n-1), but 1/(n-1) for s = n/2.
 
-    They hold for any number of neighbours. Source: definitions, correction 3.
+    They hold for any number of neighbours. Source: docs/methods.md, correction 3.
     """
     scores = np.full(n // 2, 2 / (n - 1))
     if n % 2 == 0:
@@ -53,7 +53,7 @@ def chance_scores(n: int) -> np.ndarray:
 
 
 def ring_classes(n: int) -> dict[int, np.ndarray]:
-    """Strides 1..n//2 by gcd(s, n), all that survives a change of primitive root (definitions, correction 9)."""
+    """Strides 1..n//2 by gcd(s, n), all that survives a change of primitive root (docs/methods.md, correction 9)."""
     strides = np.arange(1, n // 2 + 1)
     common = np.gcd(strides, n)
     return {int(g): strides[common == g] for g in np.unique(common)}
@@ -76,7 +76,7 @@ def ring_power(points: np.ndarray) -> np.ndarray:
 def offset_distances(power: np.ndarray, n: int) -> np.ndarray:
     """Mean squared distance of places s apart, from the spectrum alone: float64 [n//2] for s = 1..n//2.
 
-    D(s) = sum over f of P_f * 4 sin^2(pi f s / n), exactly. Source: definitions, correction 5.
+    D(s) = sum over f of P_f * 4 sin^2(pi f s / n), exactly. Source: docs/methods.md, correction 5.
     """
     f, s = np.arange(len(power)), np.arange(1, n // 2 + 1)
     return 4 * np.sin(np.pi * (np.outer(s, f) % n) / n) ** 2 @ power

@@ -1,4 +1,4 @@
-"""The Fourier spectrum of the class means on the whole ring (definitions, correction 5; Nanda 2023)."""
+"""The Fourier spectrum of the class means on the whole ring (docs/methods.md, correction 5; Nanda 2023)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Position k = c + outer * i of the ring has coset c and inner index i. The outer ring has a centre per coset (its mean
 hidden state), each with its 2 nearest; the inner ring of a coset has its class means, each with its 1 nearest.
-Source: definitions, "Measurements" and corrections 2 to 5 and 9.
+Source: docs/methods.md, "Measurements" and corrections 2 to 5 and 9.
 """
 
 from __future__ import annotations
