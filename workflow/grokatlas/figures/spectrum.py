@@ -76,7 +76,7 @@ def plot_spectrum(metrics: pd.DataFrame) -> Figure:
     """Power share by frequency and step of one run, over its predicted and measured strides.
 
     Reads spectrum/power_share (index = frequency), {side}_stride_max (index = stride) and {side}_predicted_stride.
-    Source: docs/methods.md, correction 5: D(s) = sum over f of P_f * 4 sin^2(pi f s / n), predicted stride = its argmin.
+    docs/methods.md, correction 5: D(s) = sum over f of P_f * 4 sin^2(pi f s / n), predicted stride = its argmin.
     """
     run = showcase(metrics, "spectrum", "power_share")
     if run is None:
