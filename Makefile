@@ -7,9 +7,11 @@ PYTHON ?= python3
 
 figures: $(VENV)/.installed
 	$(BIN)/snakemake figures
+	@echo "Figures: results/figures. Tables and a report to read: $(BIN)/snakemake"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("grokatlas needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	@echo "Installing into $(VENV): a minute or two, torch being large"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@

@@ -167,7 +167,8 @@ class Lane:
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            self._steps(first, last)
+            # A whole epoch, so that no workspace grows after a graph holds its address.
+            self._steps(0, len(self._bounds))
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
