@@ -239,3 +239,16 @@ def test_rings_of_a_stride_on_the_clock() -> None:
     assert rings(2) == [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]
     assert rings(5) == [[0, 5, 10, 3, 8, 1, 6, 11, 4, 9, 2, 7]]
     assert [len(rings(s)) for s in range(1, 7)] == [1, 2, 3, 4, 1, 6]
+
+
+def test_speed_figure_shows_the_benchmarks_numbers():
+    from grokatlas.figures.speed import plot_speed
+
+    base = {"model": "small", "device_name": "2 CPU threads", "dtype": "float32", "baseline_model_steps_per_s": 25.0}
+    results = [
+        {**base, "runs": 1, "engine_model_steps_per_s": 45.0},
+        {**base, "runs": 2, "engine_model_steps_per_s": 88.0},
+    ]
+    engine, plain = plot_speed(results).axes[0].lines
+    assert (list(engine.get_xdata()), list(engine.get_ydata())) == ([1, 2], [45.0, 88.0])
+    assert list(plain.get_ydata()) == [25.0, 25.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 
 def plot_speed(results: Sequence[dict]) -> Figure:
@@ -18,6 +19,9 @@ def plot_speed(results: Sequence[dict]) -> Figure:
     )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.set_xticks(runs, labels=[str(count) for count in runs])
+    for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        which(StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel("runs in the stack, R")
     axes.set_ylabel("model-steps per second")
     axes.set_title(f"{results[0]['model']} model on {results[0]['device_name']}, {results[0]['dtype']}")
