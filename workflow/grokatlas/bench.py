@@ -15,18 +15,19 @@ from types import ModuleType
 
 import torch
 
-from .checkpoints import Execution, RunFolder
+from .checkpoints import Execution, RunFolder, shape_of_run
 from .config import MODELS
 from .cost import step_flops
 from .errors import GrokatlasError
 from .measure import snapshot_of
-from .model import ModelShape, initial_parameters, unflatten
+from .model import initial_parameters, unflatten
 from .probes import probes_for
 from .runs import Run, Seeds
 from .tasks import CosetSplit
 from .training.device import Machine
 from .training.evaluation import Evaluator
-from .training.lane import Lane, Recipe, RunState
+from .training.lane import Lane, RunState
+from .training.segment import recipe
 
 PLAIN_LOOP = Path(__file__).parents[2] / "tests" / "plain_loop.py"
 EVALUATE_EVERY, PROBE_EVERY = 5_000, 10_000  # the article's cadence
@@ -77,8 +78,7 @@ def run_benchmark(machine: Machine, model: str, runs: int, steps: int, rounds: i
 
 def make_lanes(runs: list[Run], machine: Machine) -> list[Lane]:
     """Lanes as a train job makes them: one a run on a CPU, one for all on a GPU."""
-    shape = ModelShape(runs[0].modulus, runs[0].layers, runs[0].width, runs[0].heads)
-    recipes = [Recipe(r.task, r.learning_rate, r.weight_decay, r.seeds.batch, r.batch_size) for r in runs]
+    shape, recipes = shape_of_run(runs[0]), [recipe(run) for run in runs]
     states = [RunState.fresh(initial_parameters(shape, r.seeds.initialisation)) for r in runs]
     groups = [[i] for i in range(len(runs))] if machine.device == "cpu" else [list(range(len(runs)))]
     return [Lane(shape, [recipes[i] for i in g], [states[i] for i in g], machine.device) for g in groups]
@@ -220,7 +220,7 @@ def _serial_step(run: Run, machine: Machine, steps: int) -> float:
 
 def _probe_speed(run: Run) -> float:
     torch.set_num_threads(1)
-    shape = ModelShape(run.modulus, run.layers, run.width, run.heads)
+    shape = shape_of_run(run)
     state = unflatten(initial_parameters(shape, 0), shape)
     probes = probes_for(PROBES, [CosetSplit()])
 

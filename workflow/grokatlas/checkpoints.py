@@ -202,11 +202,8 @@ class RunFolder:
         return state, header
 
     def has_snapshot(self, step: int) -> bool:
-        """Whether a sound snapshot of this run lies there; a damaged one raises GrokatlasError."""
-        if not self.snapshot_path(step).exists():
-            return False
-        self.load_snapshot(step)
-        return True
+        """Whether a snapshot lies there; `load_snapshot` verifies it."""
+        return self.snapshot_path(step).exists()
 
     # --- evaluations --------------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ from math import gcd
 
 import numpy as np
 
+from ..cost import parameters
+from ..runs import Run
 from ..tasks import CosetSplit, Task
 
 Computed = tuple[str, float | None]  # as text, and as a number where it is one
@@ -37,13 +39,8 @@ def chance(size: int, stride: int) -> Computed:
 
 
 def parameter_count(modulus: int, layers: int, width: int) -> Computed:
-    """Parameters of the published transformer: two embeddings and 2 positions, L layers of 12 d^2 + 13 d, an output.
-
-    A layer: attention 4 d^2 + 4 d, feed-forward 8 d^2 + 5 d, two norms 4 d. Source: docs/methods.md.
-    """
-    embeddings = (2 * modulus + 2) * width
-    layer = 12 * width**2 + 13 * width
-    count = embeddings + layers * layer + (width + 1) * modulus
+    """Parameters of the published transformer (docs/methods.md); the number of heads does not matter."""
+    count = parameters(Run(modulus=modulus, layers=layers, width=width, heads=1))
     return f"{count:,}", float(count)
 
 

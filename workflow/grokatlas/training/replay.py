@@ -42,8 +42,14 @@ def _verify(folder: RunFolder, promise: dict) -> None:
         return
     step, kept = promise["checkpoint"], folder.checkpoint_steps()
     if step in kept:
-        folder.load_checkpoint(step)
-        if folder.sidecar(step)["sha256"] != promise["sha256"]:
+        try:
+            folder.load_checkpoint(step)
+            digest = folder.sidecar(step)["sha256"]
+        except GrokatlasError:
+            if step in folder.checkpoint_steps():
+                raise
+            return  # the next segment's job dropped it meanwhile, having a newer one
+        if digest != promise["sha256"]:
             raise GrokatlasError(f"{folder.checkpoint_path(step)}: not the checkpoint that the train manifest promises")
     elif not kept or kept[-1] < promise["goal"]:  # an older one may have been dropped by the keep policy
         raise GrokatlasError(f"{folder.checkpoint_path(step)}: checkpoint is missing though the manifest promises it")
@@ -53,15 +59,19 @@ def _complete_run(
     plans: dict[str, Plan], plan: Plan, folder: RunFolder, start: int, stop: int, settings: Settings, machine: Machine
 ) -> dict:
     snapshots, evaluations = plan.snapshots(start, stop), plan.evaluations(start, stop)
-    missing = {step for step in snapshots if not folder.has_snapshot(step)}
-    missing |= set(evaluations) - set(folder.read_evaluations())
+    digests = {step: folder.load_snapshot(step)[1]["content"] for step in snapshots if folder.has_snapshot(step)}
+    missing = (set(snapshots) - set(digests)) | (set(evaluations) - set(folder.read_evaluations()))
     replayed = 0
     if missing:
         with folder.lock(threading.Event()):  # a train job of the next segment writes the same files
             replayed = _Replay(plans, plan, folder, settings, machine).make(sorted(missing), set(snapshots))
     rows = folder.read_evaluations()
-    digests = {step: folder.load_snapshot(step)[1]["content"] for step in snapshots}
-    return {"snapshots": digests, "evaluations": {s: rows[s] for s in evaluations}, "replayed_steps": replayed}
+    digests |= {step: folder.load_snapshot(step)[1]["content"] for step in set(snapshots) - set(digests)}
+    return {
+        "snapshots": dict(sorted(digests.items())),
+        "evaluations": {s: rows[s] for s in evaluations},
+        "replayed_steps": replayed,
+    }
 
 
 class _Replay:
@@ -130,5 +140,5 @@ class _Replay:
             mates, states = [self.plan], [newest_state(self.folder, start)[0]]
             print(f"{self.plan.run.id}: its lane of then cannot be had; replayed alone", flush=True)
         self.here = [mate.run.id for mate in mates].index(self.plan.run.id)
-        self.lane = Lane(self.folder.shape, [recipe(mate) for mate in mates], states, self.machine.device)
+        self.lane = Lane(self.folder.shape, [recipe(mate.run) for mate in mates], states, self.machine.device)
         self.evaluator = Evaluator(self.folder.shape, [mate.run.task for mate in mates], self.lane.parameters)

@@ -16,6 +16,7 @@ from ..checkpoints import Execution, Piece, RunFolder
 from ..config import Plan, Settings
 from ..errors import GrokatlasError
 from ..model import initial_parameters
+from ..runs import Run
 from ..stacks import Segment, Stack
 from .device import Machine, lane_sizes
 from .evaluation import Evaluator
@@ -42,9 +43,8 @@ class Member:
     diverged: bool = False
 
 
-def recipe(plan: Plan) -> Recipe:
+def recipe(run: Run) -> Recipe:
     """What a lane needs to know of a run."""
-    run = plan.run
     return Recipe(run.task, run.learning_rate, run.weight_decay, run.seeds.batch, run.batch_size)
 
 
@@ -164,7 +164,7 @@ class _LaneJob:
     ) -> None:
         self.members, self.settings, self.report, self.stop = members, settings, report, stop
         shape, plans = members[0].folder.shape, [m.plan for m in members]
-        self.lane = Lane(shape, [recipe(p) for p in plans], [m.state for m in members], machine.device)
+        self.lane = Lane(shape, [recipe(p.run) for p in plans], [m.state for m in members], machine.device)
         self.evaluator = Evaluator(shape, [p.run.task for p in plans], self.lane.parameters)
         ids = tuple(p.run.id for p in plans)
         self.execution = Execution(machine.device, machine.precision, torch.get_num_threads(), ids)
