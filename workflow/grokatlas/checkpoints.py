@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -17,14 +17,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from . import __version__
 from .atomic import atomic_write, sha256, write_json, write_text
 from .errors import GrokatlasError
 from .model import ModelShape, flatten, unflatten
 from .runs import Run
 from .state_dicts import content_digest, read_safetensors
 from .training.lane import RunState
-from .versions import TRAINING_VERSION
+from .versions import TRAINING_VERSION, code_version
 
 PARTS = {"model": "parameters", "adam_first_moment": "first_moment", "adam_second_moment": "second_moment"}
 EVALUATION_COLUMNS = ("step", "train_accuracy", "train_loss", "test_accuracy", "test_loss")
@@ -39,7 +38,7 @@ class Execution:
     threads: int
     lane: tuple[str, ...]  # ids of the runs that stepped together
     torch: str = torch.__version__
-    code: str = __version__
+    code: str = field(default_factory=code_version)
 
 
 @dataclass(frozen=True)
@@ -150,9 +149,9 @@ class RunFolder:
             )
         tensors = read_safetensors(path)[0]
         parts = {}
-        for part, field in PARTS.items():
+        for part, moment in PARTS.items():
             names = {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
-            parts[field] = flatten(names, self.shape)
+            parts[moment] = flatten(names, self.shape)
         return RunState(step, **parts), sidecar["ledger"]
 
     def delete_checkpoint(self, step: int) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from . import __version__
 from .checkpoints import RunFolder
 from .config import Plan, Settings
 from .errors import GrokatlasError
@@ -19,7 +18,7 @@ from .probes import Snapshot, probes_for
 from .stacks import Stack
 from .tasks import Task
 from .training.evaluation import Evaluator
-from .versions import TRAINING_VERSION
+from .versions import TRAINING_VERSION, code_version
 
 Row = dict[str, object]
 EVALUATION = "evaluation"
@@ -80,7 +79,7 @@ def _snapshot_rows(
 
 def _origin(execution: Mapping[str, object]) -> Row:
     return {
-        "code_version": __version__,
+        "code_version": code_version(),
         "training_version": TRAINING_VERSION,
         "device": execution.get("device"),
         "precision": execution.get("precision"),

@@ -41,7 +41,7 @@ MEASUREMENT_COLUMNS = [
     ("p_value", pa.float64(), "share of relabellings at or above value; null if not tested"),
 ]
 PROVENANCE_COLUMNS = [
-    ("code_version", pa.string(), "grokatlas version that measured"),
+    ("code_version", pa.string(), "grokatlas release and commit that measured"),
     ("training_version", pa.int32(), "version of the training code that made the weights"),
     ("device", pa.string(), "device type trained on"),
     ("precision", pa.string(), "float32 or tf32 matrix products"),
