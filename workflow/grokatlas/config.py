@@ -75,6 +75,7 @@ class Settings:
     coset_splits: tuple[CosetSplit, ...]
     keep_checkpoints: str
     keep_snapshots: str
+    evidence: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,10 @@ def parse_config(data: Mapping[str, object], source: str = "config") -> Config:
     settings = Settings(
         Path(top["results"]), top["stack_size"], top["segment_steps"], top["save_seconds"], top["device"],
         top["precision"], tuple(top["probes"]), tuple(CosetSplit(*split) for split in top["coset_splits"]),
-        keep["checkpoints"], keep["snapshots"],
+        keep["checkpoints"], keep["snapshots"], tuple(top["evidence"]),
     )  # fmt: skip
+    if not top["sweeps"] and not settings.evidence:
+        raise GrokatlasError(f"{source}: sweeps is empty and there is no evidence: nothing to do; add a sweep")
     cadences: dict[Run, list[Cadence]] = {}
     sweeps: dict[str, tuple[str, ...]] = {}
     for sweep in top["sweeps"]:

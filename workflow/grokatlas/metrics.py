@@ -46,6 +46,7 @@ PROVENANCE_COLUMNS = [
     ("device", pa.string(), "device type trained on"),
     ("precision", pa.string(), "float32 or tf32 matrix products"),
     ("torch_version", pa.string(), "torch that trained"),
+    ("origin", pa.string(), "here, or the evidence folder it was taken from; set when metrics are gathered"),
 ]
 SCHEMA = pa.schema(
     [

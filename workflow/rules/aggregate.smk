@@ -16,7 +16,8 @@ rule report:
 # One file of all metrics, and the small table of which run is in which sweep.
 rule aggregate:
     input:
-        metrics_files(),
+        metrics=metrics_files(),
+        evidence=[str(metrics_path(folder)) for folder in EVIDENCE],
     output:
         metrics=f"{RESULTS}/metrics.parquet",
         sweeps=f"{RESULTS}/sweeps.parquet",
@@ -26,6 +27,7 @@ rule aggregate:
         "../../envs/analysis.yaml"
     params:
         sweeps=CONFIG.sweeps,
+        evidence=[str(folder) for folder in EVIDENCE],
     script:
         "../scripts/aggregate.py"
 

@@ -8,12 +8,15 @@ from snakemake.exceptions import WorkflowError
 
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
+from grokatlas.evidence import metrics_path, read_provenance
 from grokatlas.figures.names import figure_names
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 
 try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
+    EVIDENCE = [Path(workflow.basedir) / folder for folder in CONFIG.settings.evidence]
+    EVIDENCE_RUNS = [row for folder in EVIDENCE for row in read_provenance(folder)]
 except GrokatlasError as bad:
     raise WorkflowError(str(bad))
 
@@ -21,7 +24,10 @@ STACKS = build_stacks(CONFIG)
 SEGMENTS = {(stack.id, s.name): s for stack in STACKS.values() for s in stack.segments}
 RESULTS = str(CONFIG.settings.results)
 FIGURES = figure_names(
-    sorted({plan.run.weight_decay for plan in CONFIG.plans.values()})
+    sorted(
+        {plan.run.weight_decay for plan in CONFIG.plans.values()}
+        | {float(row["weight_decay"]) for row in EVIDENCE_RUNS}
+    )
 )
 TABLES = [f"N{i}" for i in range(1, 10)] + ["verdicts"]
 

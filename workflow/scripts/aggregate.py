@@ -9,5 +9,5 @@ from grokatlas.adapter import job
 from grokatlas.aggregate import gather_metrics, write_sweeps
 
 with job(snakemake.log[0]):
-    gather_metrics(snakemake.input, Path(snakemake.output.metrics))
+    gather_metrics(snakemake.input.metrics, snakemake.params.evidence, Path(snakemake.output.metrics))
     write_sweeps(snakemake.params.sweeps, Path(snakemake.output.sweeps))

@@ -9,7 +9,7 @@ import click
 from .. import __version__
 from ..errors import GrokatlasError
 from .bench import bench
-from .manage import prune, runs, train
+from .manage import evidence, prune, runs, train
 from .measure import probe, readout
 
 EPILOG = """Shell completion: eval "$(_GROKATLAS_COMPLETE=bash_source grokatlas)"  (or zsh_source, fish_source)."""
@@ -24,7 +24,7 @@ def cli() -> None:
     """
 
 
-for command in (probe, readout, train, runs, prune, bench):
+for command in (probe, readout, train, runs, prune, evidence, bench):
     cli.add_command(command)
 
 

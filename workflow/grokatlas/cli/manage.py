@@ -138,3 +138,20 @@ def prune(config_path: Path, dry_run: bool) -> None:
         else:
             path.unlink()
     click.echo(f"{'would free' if dry_run else 'freed'} {size(freed)} in {len(files)} files")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  grokatlas evidence cpu --config config/evidence_runs.yaml     writes resources/evidence/cpu
+"""
+)
+@config_option
+@click.argument("name")
+def evidence(config_path: Path, name: str) -> None:
+    """Keep the metrics and provenance of a config's finished runs as resources/evidence/NAME."""
+    from ..evidence import export_evidence
+
+    folder = Path("resources/evidence") / name
+    count = export_evidence(read_config(config_path), folder)
+    click.echo(f"{folder}: {count} runs, {size(sum(path.stat().st_size for path in folder.iterdir()))}")
