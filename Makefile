@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: figures test lint unit workflow format clean
+.PHONY: figures findings test lint unit workflow format clean
 
 figures: $(VENV)/.installed
 	$(BIN)/snakemake figures
@@ -15,6 +15,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
+
+# docs/findings.md and the README's headline, from resources/evidence alone.
+findings: $(VENV)/.installed
+	$(BIN)/snakemake findings --configfile config/evidence.yaml
+	$(BIN)/grokatlas publish
 
 # In the order of CI: format, lint, unit, then the workflow end to end.
 test: lint unit workflow

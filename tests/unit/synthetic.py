@@ -17,6 +17,7 @@ PROVENANCE = {
     "device": "cpu",
     "precision": "float32",
     "torch_version": "2.13",
+    "origin": "here",
 }
 
 

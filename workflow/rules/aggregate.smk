@@ -69,3 +69,22 @@ rule html:
         "../../envs/analysis.yaml"
     script:
         "../scripts/report.py"
+
+
+# Claim by claim and lead by lead in Markdown: docs/findings.md is this file, made from the evidence.
+rule findings:
+    input:
+        metrics=rules.aggregate.output.metrics,
+        tables=expand(f"{RESULTS}/tables/{{table}}.parquet", table=TABLES),
+        figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
+    output:
+        findings=f"{RESULTS}/findings.md",
+        headline=f"{RESULTS}/headline.md",
+    log:
+        f"{RESULTS}/logs/findings.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        provenance=EVIDENCE_RUNS,
+    script:
+        "../scripts/findings.py"

@@ -11,6 +11,7 @@ from ..errors import GrokatlasError
 from .bench import bench
 from .manage import evidence, prune, runs, train
 from .measure import probe, readout
+from .publish import publish
 
 EPILOG = """Shell completion: eval "$(_GROKATLAS_COMPLETE=bash_source grokatlas)"  (or zsh_source, fish_source)."""
 
@@ -24,7 +25,7 @@ def cli() -> None:
     """
 
 
-for command in (probe, readout, train, runs, prune, evidence, bench):
+for command in (probe, readout, train, runs, prune, evidence, publish, bench):
     cli.add_command(command)
 
 

@@ -25,18 +25,31 @@ def _schema(frame: pd.DataFrame) -> pa.Schema:
     return pa.schema(kinds, metadata={key: str(value) for key, value in frame.attrs.items()})
 
 
+def _cell(value: object) -> str:
+    if pd.isna(value):
+        return ""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if value.is_integer() else f"{value:.3g}"
+
+
 def _cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every displayed cell as the text that CSV and Markdown show; an empty string for no value."""
-    shown = frame[display_columns(frame)].astype(object)
-    return shown.map(lambda value: "" if pd.isna(value) else f"{value:.3g}" if isinstance(value, float) else str(value))
+    """Every cell as the text that CSV and Markdown show; an empty string for no value."""
+    return frame.astype(object).map(_cell)
+
+
+def markdown_rows(frame: pd.DataFrame) -> str:
+    """A frame as a GitHub table."""
+    cells = _cells(frame).map(lambda text: text.replace("|", "\\|").replace("\n", " "))
+    lines = ["| " + " | ".join(row) + " |" for row in [list(cells.columns), *cells.to_numpy().tolist()]]
+    lines.insert(1, "|" + " --- |" * len(cells.columns))
+    return "\n".join(lines) + "\n"
 
 
 def markdown(frame: pd.DataFrame) -> str:
     """Title, caption and the displayed columns as a GitHub table."""
-    cells = _cells(frame).map(lambda text: text.replace("|", "\\|").replace("\n", " "))
-    lines = ["| " + " | ".join(row) + " |" for row in [list(cells.columns), *cells.to_numpy().tolist()]]
-    lines.insert(1, "|" + " --- |" * len(cells.columns))
-    return f"# {frame.attrs['title']}\n\n{frame.attrs['caption']}\n\n" + "\n".join(lines) + "\n"
+    table = markdown_rows(frame[display_columns(frame)])
+    return f"# {frame.attrs['title']}\n\n{frame.attrs['caption']}\n\n{table}"
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path | str) -> None:
@@ -48,7 +61,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path | str) -> None
     for name, frame in tables.items():
         with atomic_write(folder / f"{name}.parquet") as temporary:
             pq.write_table(pa.Table.from_pandas(frame, schema=_schema(frame), preserve_index=False), temporary)
-        write_text(folder / f"{name}.csv", _cells(frame).to_csv(index=False))
+        write_text(folder / f"{name}.csv", _cells(frame[display_columns(frame)]).to_csv(index=False))
         write_text(folder / f"{name}.md", markdown(frame))
 
 
