@@ -33,3 +33,16 @@ SCORE_TOLERANCE = 0.1  # the same for a stride score (a tenth: between one and t
 DIMENSION_TOLERANCE = 3.0  # the same for a PCA dimension, in components
 STEP_FACTOR = 2.0  # a step within this factor of a published one agrees with it
 REGIME_TOLERANCE = 500_000.0  # a change of regime this near the published step agrees with it, in steps
+
+# The manifold article's predictions and its author's later tables. Source: chosen for this project before any of those
+# runs was judged, docs/verdicts.md.
+INTRINSIC_TOLERANCE = 0.5  # a dimension this near a whole number rounds to it
+SUDDEN_SHARE = 0.5  # a fall is sudden if at least this share of it lies around one step
+SUDDEN_RATIO = 2.0  # and a drift is, if it is this many times its median between events
+EVE = 2 / 3  # the eve of the grok step begins at this share of the way to it: the last third of low, high, medium
+GROK_WINDOW = 1_000.0  # steps from the grok step that still coincide with it: two evaluations at the published cadence
+FALLEN_RATIO = 0.5  # a level where the answers are lost is another one below this share of that where they are right
+ACTIVATION_FACTOR = 1.25  # agreement of an activation statistic: the published levels are 2.7 times apart or more
+TOPOLOGY_FACTOR = 2.0  # the same for a Betti number or a persistence: 500 sampled rows decide its last digits
+PURE = 0.9  # mean coset purity from which clusters are cosets; 12 clusters at random have about 0.1
+STUCK_STEPS = 15_000.0  # a run below GROK for this long at its end is stuck: a tenth of the published 150,000 steps
