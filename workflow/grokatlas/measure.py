@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from .config import Plan, Settings
 from .errors import GrokatlasError
 from .metrics import Measurement, write_metrics
 from .model import ModelShape, flatten
-from .probes import Snapshot, probes_for
+from .probes import PairProbe, Snapshot, probes_for
 from .stacks import Stack
 from .tasks import Task
 from .training.evaluation import Evaluator
@@ -26,9 +27,9 @@ EVALUATION = "evaluation"
 
 def snapshot_of(state: Mapping[str, Tensor], shape: ModelShape, task: Task) -> Snapshot:
     """Run a model over all pairs of its task and gather what the probes see."""
-    hidden, logits = Evaluator(shape, [task], flatten(state, shape)[None].float()).arrays()[0]
+    hidden, logits, attention = Evaluator(shape, [task], flatten(state, shape)[None].float()).arrays()[0]
     labels = {"train": task.labels(task.train_pairs), "test": task.labels(task.test_pairs)}
-    return Snapshot(task, {name: value.numpy() for name, value in state.items()}, hidden, logits, labels)
+    return Snapshot(task, {name: value.numpy() for name, value in state.items()}, hidden, logits, labels, attention)
 
 
 def measure_segment(stack: Stack, settings: Settings, manifest: dict, path: Path, threads: int) -> None:
@@ -66,15 +67,24 @@ def _snapshot_rows(
 ) -> Iterator[Row]:
     cadences, task = plan.snapshots(start, stop), plan.run.task
     probes = [p for p in probes_for(settings.probes, settings.coset_splits) if plan.run.operation in p.operations]
-    for step, digest in promise["snapshots"].items():
-        state, header = folder.load_snapshot(int(step))
+    compares = any(isinstance(probe, PairProbe) for probe in probes)
+
+    @lru_cache(maxsize=2)
+    def load(step: int) -> tuple[Snapshot, dict[str, str]]:
+        state, header = folder.load_snapshot(step)
+        return snapshot_of(state, folder.shape, task), header
+
+    for step, digest in sorted((int(step), digest) for step, digest in promise["snapshots"].items()):
+        # One cadence before: always a probed step of the run, maybe of the segment before; its file may be pruned.
+        earlier = step - cadences[step]
+        before = load(earlier)[0] if compares and folder.has_snapshot(earlier) else None
+        snapshot, header = load(step)
         if header["content"] != digest:
-            raise GrokatlasError(f"{folder.snapshot_path(int(step))}: not the snapshot that the manifest promises")
+            raise GrokatlasError(f"{folder.snapshot_path(step)}: not the snapshot that the manifest promises")
         origin = _origin(json.loads(header["execution"]))
-        snapshot = snapshot_of(state, folder.shape, task)
         for probe in probes:
-            for measurement in probe.measure(snapshot):
-                yield _row(plan, int(step), cadences[int(step)], probe.name, measurement, origin)
+            for measurement in probe.measure(snapshot, before):
+                yield _row(plan, step, cadences[step], probe.name, measurement, origin)
 
 
 def _origin(execution: Mapping[str, object]) -> Row:

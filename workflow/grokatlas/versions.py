@@ -9,7 +9,7 @@ from . import __version__
 # Bump when a change alters what a run computes. Runs trained before are then refused, never silently retrained.
 TRAINING_VERSION = 1
 # Bump when a probe's numbers change or a probe is added. Snapshots are then probed again, nothing is retrained.
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 
 
 @cache

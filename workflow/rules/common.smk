@@ -5,18 +5,29 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
+<<<<<<< HEAD
 from grokatlas.evidence import metrics_path, read_provenance
+=======
+from grokatlas.extras import require_for_probes
+>>>>>>> probes
 from grokatlas.figures.names import figure_names
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 
 try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
+<<<<<<< HEAD
     EVIDENCE = [Path(workflow.basedir) / folder for folder in CONFIG.settings.evidence]
     EVIDENCE_RUNS = [row for folder in EVIDENCE for row in read_provenance(folder)]
+=======
+    # With conda the jobs have environments of their own, which hold what this one may lack.
+    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+        require_for_probes(CONFIG.settings.probes)
+>>>>>>> probes
 except GrokatlasError as bad:
     raise WorkflowError(str(bad))
 
@@ -42,11 +53,17 @@ def manifest(kind, stack, segment):
     return f"{RESULTS}/stacks/{stack}/{kind}-{segment}.json"
 
 
-def segment_before(wildcards):
-    """The train manifest that a train job continues from; none for the first segment."""
+def segment_before(wildcards, kind="train"):
+    """The manifest of the segment before, which a train job continues from; none for the first segment."""
     start = SEGMENTS[wildcards.stack, wildcards.segment].start
     before = start - CONFIG.settings.segment_steps
-    return [manifest("train", wildcards.stack, f"{before:09d}")] if start else []
+    return [manifest(kind, wildcards.stack, f"{before:09d}")] if start else []
+
+
+def checkpoint_before(wildcards):
+    """The checkpoint manifest of the segment before, with whose last snapshot the drift probe compares."""
+    compares = "drift" in CONFIG.settings.probes
+    return segment_before(wildcards, "checkpoint") if compares else []
 
 
 def goals(wildcards):

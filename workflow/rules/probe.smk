@@ -2,6 +2,7 @@
 rule probe:
     input:
         manifest=f"{RESULTS}/stacks/{{stack}}/checkpoint-{{segment}}.json",
+        before=checkpoint_before,
     output:
         f"{RESULTS}/metrics/{{stack}}/{{segment}}.parquet",
     log:

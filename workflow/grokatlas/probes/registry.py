@@ -6,9 +6,23 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..errors import GrokatlasError
+from ..extras import require_for_probes
 from ..tasks import CosetSplit
-from . import accuracy, activations, pca, spectrum, strides, weights
-from .base import Probe
+from . import (
+    accuracy,
+    activations,
+    attention,
+    drift,
+    local_pca,
+    pca,
+    ring,
+    spectrum,
+    strides,
+    topology,
+    twonn,
+    weights,
+)
+from .base import PairProbe, Probe
 
 STRIDES = "strides"
 SINGLE_PROBES = {
@@ -19,17 +33,24 @@ SINGLE_PROBES = {
         Probe("activations", activations.measure),
         Probe("pca", pca.measure),
         Probe("spectrum", spectrum.measure),
+        Probe("ring", ring.measure),
+        Probe("twonn", twonn.measure),
+        Probe("local_pca", local_pca.measure),
+        Probe("attention", attention.measure),
+        Probe("topology", topology.measure),
+        PairProbe("drift", drift.compare),
     )
 }
 
 
-def probes_for(names: Sequence[str], splits: Sequence[CosetSplit]) -> list[Probe]:
+def probes_for(names: Sequence[str], splits: Sequence[CosetSplit]) -> list[Probe | PairProbe]:
     """The probes named, in that order; "strides" becomes one probe strides_{split.name} for each split.
 
     Strides read the discrete logarithm, so they apply to multiplication only.
-    Raises GrokatlasError on an unknown name, listing the known ones.
+    Raises GrokatlasError on an unknown name, listing the known ones, and for a probe whose package is not installed.
     """
-    probes: list[Probe] = []
+    require_for_probes(names)
+    probes: list[Probe | PairProbe] = []
     for name in names:
         if name == STRIDES:
             probes += [

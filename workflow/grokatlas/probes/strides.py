@@ -43,8 +43,8 @@ def coset_points(snapshot: Snapshot, split: CosetSplit) -> tuple[np.ndarray, np.
     return centres[None], inner
 
 
-def score_rows(side: str, neighbours: np.ndarray) -> list[Measurement]:
-    """`{side}_stride`, `_stride_max` and `_ring_class` with baselines and p-values, from neighbours [groups, n, k]."""
+def score_rows(stride: str, ring_class: str, neighbours: np.ndarray) -> list[Measurement]:
+    """Metrics `{stride}`, `{stride}_max` and `{ring_class}`, with baselines and p-values, from neighbours [groups, n, k]."""
     n, total = neighbours.shape[1], neighbours.size
     observed, null, chance = stride_counts(neighbours), null_counts(neighbours), chance_scores(n)
 
@@ -55,9 +55,9 @@ def score_rows(side: str, neighbours: np.ndarray) -> list[Measurement]:
         return Measurement(metric, float(counts / total), index, "test", float(baseline), p_value(counts, draws))
 
     every = np.arange(1, n // 2 + 1)
-    rows = [best_of(f"{side}_stride", int(s), np.array([s])) for s in every]
-    rows.append(best_of(f"{side}_stride_max", int(observed.argmax()) + 1, every))
-    rows += [best_of(f"{side}_ring_class", g, strides) for g, strides in ring_classes(n).items()]
+    rows = [best_of(stride, int(s), np.array([s])) for s in every]
+    rows.append(best_of(f"{stride}_max", int(observed.argmax()) + 1, every))
+    rows += [best_of(ring_class, g, strides) for g, strides in ring_classes(n).items()]
     return rows
 
 
@@ -129,5 +129,6 @@ def measure(snapshot: Snapshot, split: CosetSplit) -> list[Measurement]:
     for side, points, count in (("outer", outer, OUTER_NEIGHBOURS), ("inner", inner, INNER_NEIGHBOURS)):
         apart = distances(points)
         neighbours = nearest(apart, count)
-        rows += score_rows(side, neighbours) + pair_rows(side, apart, neighbours) + spectrum_rows(side, points)
+        rows += score_rows(f"{side}_stride", f"{side}_ring_class", neighbours)
+        rows += pair_rows(side, apart, neighbours) + spectrum_rows(side, points)
     return rows

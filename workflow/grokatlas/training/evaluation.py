@@ -54,12 +54,25 @@ class Evaluator:
             for r in range(len(correct))
         ]
 
-    def arrays(self) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
-        """For each run: hidden states and logits, each split -> float32 [pairs, ...]."""
-        parts = [(hidden.cpu().clone(), logits.cpu().clone()) for _, hidden, logits in self.outputs()]
-        hidden, logits = (torch.cat(column, 1).numpy() for column in zip(*parts, strict=True))
+    def arrays(self) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, list[np.ndarray]]]]:
+        """For each run: hidden states, logits and attention weights by split.
+
+        Hidden states and logits are float32 [pairs, ...]; attention is one float32 [T, pairs, heads] a layer, the weights
+        on position 0 from the T query positions that reach the output (`Network.attention`).
+        """
+        parts = [
+            (hidden.cpu().clone(), logits.cpu().clone(), [gate.cpu() for gate in self._network.attention])
+            for _, hidden, logits in self.outputs()
+        ]
+        hidden, logits, gates = zip(*parts, strict=True)
+        hidden, logits = torch.cat(hidden, 1).numpy(), torch.cat(logits, 1).numpy()
+        layers = [torch.cat(layer, 2).numpy() for layer in zip(*gates, strict=True)]
         n = self._n_train
         return [
-            ({"train": h[:n], "test": h[n:]}, {"train": z[:n], "test": z[n:]})
-            for h, z in zip(hidden, logits, strict=True)
+            (
+                {"train": h[:n], "test": h[n:]},
+                {"train": z[:n], "test": z[n:]},
+                {"train": [layer[r, :, :n] for layer in layers], "test": [layer[r, :, n:] for layer in layers]},
+            )
+            for r, (h, z) in enumerate(zip(hidden, logits, strict=True))
         ]

@@ -68,6 +68,11 @@ class Network:
             x = self._widened
         return self._top, self._linear("output", x, "logits")
 
+    @property
+    def attention(self) -> list[Tensor]:
+        """Each layer's attention weights on position 0 in the last pass: [R, T, N, H]; on position 1 it is the rest to 1."""
+        return [saved.gate for saved in self._saved]
+
     def backward(self, d_logits: Tensor) -> None:
         """Write the gradient for d loss / d logits [R, N, p] of the last pass into `g` (every entry, afresh)."""
         top = self._widened if self.shape.has_bottleneck else self._top
