@@ -9,25 +9,19 @@ from snakemake.settings.types import DeploymentMethod
 
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
-<<<<<<< HEAD
 from grokatlas.evidence import metrics_path, read_provenance
-=======
 from grokatlas.extras import require_for_probes
->>>>>>> probes
 from grokatlas.figures.names import figure_names
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 
 try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
-<<<<<<< HEAD
     EVIDENCE = [Path(workflow.basedir) / folder for folder in CONFIG.settings.evidence]
     EVIDENCE_RUNS = [row for folder in EVIDENCE for row in read_provenance(folder)]
-=======
     # With conda the jobs have environments of their own, which hold what this one may lack.
     if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
         require_for_probes(CONFIG.settings.probes)
->>>>>>> probes
 except GrokatlasError as bad:
     raise WorkflowError(str(bad))
 
