@@ -12,7 +12,8 @@ def snapshot_of_rows(task: Task, hidden: np.ndarray, state: dict[str, np.ndarray
     labels = {"train": task.labels(task.train_pairs), "test": task.labels(task.test_pairs)}
     logits = {split: np.eye(task.modulus, dtype=np.float32)[answers] for split, answers in labels.items()}
     train = np.zeros((task.n_train, hidden.shape[1]), dtype=np.float32)
-    return Snapshot(task, state or {}, {"train": train, "test": hidden.astype(np.float32)}, logits, labels)
+    attention = {split: [np.full((1, len(answers), 1), 0.5, dtype=np.float32)] for split, answers in labels.items()}
+    return Snapshot(task, state or {}, {"train": train, "test": hidden.astype(np.float32)}, logits, labels, attention)
 
 
 def snapshot_of_classes(task: Task, points: np.ndarray) -> Snapshot:

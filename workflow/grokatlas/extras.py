@@ -1,4 +1,4 @@
-"""Optional packages: asked for early and in one line, rather than missed after hours of training. Imports none of them."""
+"""Optional packages: asked for early and in one line, not missed after hours of training. Imports none of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROBE_PACKAGES = {"topology": ("ripser", "ripser>=0.6")}  # probe -> module, req
 
 
 def require(module: str, requirement: str, user: str) -> None:
-    """Raise GrokatlasError, one line with the pip command, unless `module` can be imported; `user` says what needs it."""
+    """Raise GrokatlasError, one line with the pip command, unless `module` is there; `user` names what needs it."""
     if find_spec(module) is None:
         raise GrokatlasError(f"{user} needs {module}, which is not installed: pip install {requirement!r}")
 
