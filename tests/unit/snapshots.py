@@ -22,5 +22,6 @@ def snapshot_of_classes(task: Task, points: np.ndarray) -> Snapshot:
 
 
 def values(probe: Probe, snapshot: Snapshot, metric: str, column: str = "value") -> dict[int | None, float]:
-    """Index -> value (or another column) of one metric of a probe."""
-    return {row.index: getattr(row, column) for row in probe.measure(snapshot) if row.metric == metric}
+    """Index -> value (or another column) of one metric of a probe, not of the train pairs."""
+    rows = [row for row in probe.measure(snapshot) if row.metric == metric and row.split != "train"]
+    return {row.index: getattr(row, column) for row in rows}
