@@ -139,6 +139,6 @@ def test_bands_do_not_change_between_two_readings():
 
 
 def test_a_missing_package_is_one_line_with_the_pip_command(monkeypatch):
-    monkeypatch.setitem(extras.PROBE_PACKAGES, "topology", ("no_such_module", "no_such_module>=1"))
-    with pytest.raises(GrokatlasError, match=r"probe 'topology' needs no_such_module.*pip install 'no_such_module>=1'"):
+    monkeypatch.setitem(extras.PROBE_PACKAGES, "topology", "no_such_module")
+    with pytest.raises(GrokatlasError, match=r"probe 'topology' needs no_such_module, .*pip install"):
         probes_for(["accuracy", "topology"], [])
