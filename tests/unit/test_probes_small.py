@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from grokatlas.config import SCHEMA_PATH
 from grokatlas.errors import GrokatlasError
 from grokatlas.probes import Snapshot, probes_for
 from grokatlas.probes.accuracy import cross_entropy
+from grokatlas.probes.registry import SINGLE_PROBES
 from grokatlas.tasks import CosetSplit, Task
 from snapshots import snapshot_of_rows, values
 
@@ -100,6 +103,12 @@ def test_an_unknown_probe_is_named_with_the_known_ones():
     with pytest.raises(GrokatlasError, match="'stride' is unknown") as error:
         probes_for(["stride"], [CosetSplit()])
     assert all(name in str(error.value) for name in ALL)
+
+
+def test_every_probe_that_a_config_may_name_is_known_and_all_but_topology_are_the_default():
+    schema = yaml.safe_load(SCHEMA_PATH.read_text())["properties"]["probes"]
+    assert set(schema["items"]["enum"]) == {*SINGLE_PROBES, "strides"}
+    assert set(schema["items"]["enum"]) - set(schema["default"]) == {"topology"}
 
 
 def test_strides_do_not_apply_to_addition_and_the_others_do():

@@ -112,6 +112,23 @@ def test_the_band_bounds_the_bottleneck_distance_of_resampled_diagrams():
     assert band / 2 < 20 * max(apart)
 
 
+@pytest.mark.parametrize(("width", "covered"), [(3, True), (128, False)])
+def test_the_band_is_a_confidence_set_in_few_dimensions_and_only_a_test_for_loops_in_many(width: int, covered: bool):
+    persim = pytest.importorskip("persim")
+    from grokatlas.probes.topology import diagrams, finite_bars, persistence_band, resampled_means
+
+    task = Task("addition", 61)
+    truth = diagrams(squareform(pdist(circle(61, width, 5))))[1]
+    for seed in range(10):
+        snapshot = noisy_classes(circle(61, width, 5), seed, task)
+        means = snapshot.class_means.means
+        band, found = persistence_band(means, resampled_means(snapshot)), diagrams(squareform(pdist(means)))[1]
+        birth, death = finite_bars(found)[0]
+        assert death - birth > band
+        assert (persim.bottleneck(truth, found) <= band / 2) == covered
+        assert birth > finite_bars(truth)[0, 0]
+
+
 def test_resampled_means_are_those_of_pairs_drawn_with_replacement():
     from grokatlas.probes.topology import resampled_means
 
