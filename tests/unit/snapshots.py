@@ -12,7 +12,8 @@ def snapshot_of_rows(task: Task, hidden: np.ndarray, state: dict[str, np.ndarray
     labels = {"train": task.labels(task.train_pairs), "test": task.labels(task.test_pairs)}
     logits = {split: np.eye(task.modulus, dtype=np.float32)[answers] for split, answers in labels.items()}
     train = np.zeros((task.n_train, hidden.shape[1]), dtype=np.float32)
-    return Snapshot(task, state or {}, {"train": train, "test": hidden.astype(np.float32)}, logits, labels)
+    attention = {split: [np.full((1, len(answers), 1), 0.5, dtype=np.float32)] for split, answers in labels.items()}
+    return Snapshot(task, state or {}, {"train": train, "test": hidden.astype(np.float32)}, logits, labels, attention)
 
 
 def snapshot_of_classes(task: Task, points: np.ndarray) -> Snapshot:
@@ -21,5 +22,6 @@ def snapshot_of_classes(task: Task, points: np.ndarray) -> Snapshot:
 
 
 def values(probe: Probe, snapshot: Snapshot, metric: str, column: str = "value") -> dict[int | None, float]:
-    """Index -> value (or another column) of one metric of a probe."""
-    return {row.index: getattr(row, column) for row in probe.measure(snapshot) if row.metric == metric}
+    """Index -> value (or another column) of one metric of a probe, not of the train pairs."""
+    rows = [row for row in probe.measure(snapshot) if row.metric == metric and row.split != "train"]
+    return {row.index: getattr(row, column) for row in rows}

@@ -1,6 +1,8 @@
 """The command line: right answers, and one clear line for what is wrong."""
 
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +21,9 @@ TRAINED = Path(__file__).parent / "data" / "small_wd2_s42_step20000.safetensors"
 needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason="../shared/reference is absent")
 
 
-def grokatlas(*arguments, cwd=ROOT):
-    return subprocess.run(
-        [sys.executable, "-m", "grokatlas.cli", *map(str, arguments)], capture_output=True, text=True, cwd=cwd
-    )
+def grokatlas(*arguments, cwd=ROOT, environment=None):
+    command = [sys.executable, "-m", "grokatlas.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=os.environ | (environment or {}))
 
 
 def one_line(done):
@@ -49,6 +50,9 @@ def test_probe_of_the_authors_model_gives_the_published_numbers():
     assert [round(out["inner_stride"][s], 3) for s in "1234"] == [0.104, 0.0, 0.896, 0.0]
     assert [round(out["outer_stride"][s], 3) for s in "123456"] == [0.167, 0.0, 0.083, 0.333, 0.333, 0.083]
     assert {"train_accuracy", "ring_class", "coset_variance_share", "spectrum"} <= set(out)
+    assert out["twonn_dimension"] == pytest.approx(10.63, abs=0.01)
+    assert list(out["attention_entropy"]) == [str(head) for head in range(8)]
+    assert all(0.69 < value < 0.6932 for value in out["attention_entropy"].values())
 
 
 @needs_reference
@@ -75,6 +79,24 @@ def test_probe_prints_json_for_addition_without_strides(state_dict):
     assert 0 <= out["test_accuracy"] < 0.1
     assert "outer_stride" not in out
     assert sum(out["spectrum"].values()) == pytest.approx(1)
+    assert sum(out["ring_stride"].values()) == pytest.approx(1)
+    assert list(out["attention_entropy"]) == ["0"]
+    assert 0 < out["attention_entropy"]["0"] < 0.6932
+    assert out["twonn_dimension"] > 1
+
+
+def test_probe_prints_betti_numbers_or_says_why_not(state_dict, tmp_path):
+    done = grokatlas("probe", state_dict, "--json")
+    if importlib.util.find_spec("ripser"):
+        assert {"betti_0", "betti_1"} <= set(json.loads(done.stdout))
+        assert done.stderr == ""
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['ripser'] = None\n")  # as if not installed
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    done = grokatlas("probe", state_dict, "--json", environment={"PYTHONPATH": path})
+    assert done.returncode == 0
+    assert "betti_0" not in json.loads(done.stdout)
+    assert "betti_1 are left out" in done.stderr
+    assert "pip install '.[manifold]'" in done.stderr
 
 
 def test_bad_input_to_probe_is_one_line(state_dict, tmp_path):

@@ -25,7 +25,7 @@ def snapshot() -> Snapshot:
     state = torch.load(REFERENCE / "model_final.pt", weights_only=True)
     model = PlainTransformer(modulus=97, width=128, heads=4, layers=2).eval()
     model.load_state_dict(state)
-    arrays: dict[str, dict] = {"hidden": {}, "logits": {}, "labels": {}}
+    arrays: dict[str, dict] = {"hidden": {}, "logits": {}, "labels": {}, "attention": {}}
     with torch.no_grad():
         for split, pairs in (("train", task.train_pairs), ("test", task.test_pairs)):
             a, b = torch.from_numpy(pairs).unbind(1)
@@ -42,8 +42,30 @@ def test_accuracy_is_perfect_on_6452_pairs(snapshot: Snapshot):
 
 
 def test_pca_dimensions(snapshot: Snapshot):
-    pca = probes_for(["pca"], [])[0]
-    assert {m.metric: m.value for m in pca.measure(snapshot)} == {"pca_dimension_95": 17, "pca_dimension_99": 21}
+    found = {(m.metric, m.split): m.value for m in probes_for(["pca"], [])[0].measure(snapshot)}
+    assert (found["pca_dimension_95", "test"], found["pca_dimension_99", "test"]) == (17, 21)
+    log = json.loads((REFERENCE / "dimension_analysis.json").read_text())
+    last = log["steps"].index(150000)
+    assert (log["pca_dim_95"][last], log["pca_dim_99"][last]) == (17, 21)
+
+
+def test_twonn_is_that_of_scikit_dimension(snapshot: Snapshot):
+    # The author's log has no number to compare with: its TwoNN column is empty throughout.
+    skdim = pytest.importorskip("skdim")
+    found = {m.split: m.value for m in probes_for(["twonn"], [])[0].measure(snapshot)}
+    for split, value in found.items():
+        assert value == pytest.approx(skdim.id.TwoNN().fit(snapshot.centred[split]).dimension_, rel=1e-6)
+
+
+def test_betti_numbers_are_near_those_of_the_authors_grokked_steps(snapshot: Snapshot):
+    # His numbers are of step 14,000 of this run, the weights of step 150,000: near, not equal.
+    pytest.importorskip("ripser")
+    after = json.loads((REFERENCE / "topology_analysis.json").read_text())["after"]
+    found = {m.metric: m.value for m in probes_for(["topology"], [])[0].measure(snapshot) if m.index is None}
+    assert found["betti_0"] == after["b0"] == 500
+    assert found["betti_1"] == pytest.approx(after["b1"], rel=0.25)
+    assert found["max_persistence_0"] == pytest.approx(after["b0_max_persistence"], rel=0.25)
+    assert found["max_persistence_1"] == pytest.approx(after["b1_max_persistence"], rel=0.25)
 
 
 def test_stride_scores(snapshot: Snapshot):

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from grokatlas.config import SCHEMA_PATH
 from grokatlas.errors import GrokatlasError
 from grokatlas.probes import Snapshot, probes_for
 from grokatlas.probes.accuracy import cross_entropy
+from grokatlas.probes.registry import SINGLE_PROBES
 from grokatlas.tasks import CosetSplit, Task
 from snapshots import snapshot_of_rows, values
 
 TASK = Task(modulus=13)
 ROWS = len(TASK.test_pairs)
-ALL = ["accuracy", "weights", "activations", "pca", "strides", "spectrum"]
+ALL = ["accuracy", "weights", "activations", "pca", "strides", "spectrum", "ring", "twonn", "local_pca", "attention",
+       "drift"]  # fmt: skip
+if importlib.util.find_spec("ripser"):
+    ALL.append("topology")
 
 
 def one(name: str):
@@ -97,10 +105,16 @@ def test_an_unknown_probe_is_named_with_the_known_ones():
     assert all(name in str(error.value) for name in ALL)
 
 
+def test_every_probe_that_a_config_may_name_is_known_and_all_but_topology_are_the_default():
+    schema = yaml.safe_load(SCHEMA_PATH.read_text())["properties"]["probes"]
+    assert set(schema["items"]["enum"]) == {*SINGLE_PROBES, "strides"}
+    assert set(schema["items"]["enum"]) - set(schema["default"]) == {"topology"}
+
+
 def test_strides_do_not_apply_to_addition_and_the_others_do():
     task = Task("addition", 12)
     snapshot = snapshot_of_rows(task, np.random.default_rng(0).normal(size=(len(task.test_pairs), 3)))
-    measured = {p.name: len(p.measure(snapshot)) for p in probes_for(ALL, [CosetSplit(4, 3)])}
+    measured = {p.name: len(p.measure(snapshot, snapshot)) for p in probes_for(ALL, [CosetSplit(4, 3)])}
     assert measured["strides_4x3"] == 0
     assert all(rows > 0 for name, rows in measured.items() if name != "strides_4x3")
 
@@ -109,11 +123,13 @@ def test_strides_do_not_apply_to_addition_and_the_others_do():
 def test_a_diverged_run_is_missing_not_a_number(field: str):
     snapshot = snapshot_of_rows(TASK, np.random.default_rng(0).normal(size=(ROWS, 3)))
     probes = probes_for(ALL, [CosetSplit(4, 3)])
-    assert all(probe.measure(snapshot) for probe in probes)
-    arrays = {name: getattr(snapshot, name) for name in ("task", "state", "hidden", "logits", "labels")}
+    assert all(probe.measure(snapshot, snapshot) for probe in probes)
+    arrays = {field.name: getattr(snapshot, field.name) for field in dataclasses.fields(Snapshot)}
     arrays[field] = {split: array.copy() for split, array in arrays[field].items()}
     arrays[field]["test"][0, 0] = np.nan
-    assert not any(probe.measure(Snapshot(**arrays)) for probe in probes)
+    diverged = Snapshot(**arrays)
+    assert not any(probe.measure(diverged, snapshot) for probe in probes)
+    assert one("drift").measure(snapshot, diverged) == []
 
 
 def test_every_metric_is_documented():
@@ -121,7 +137,11 @@ def test_every_metric_is_documented():
     state = {"embed_a.weight": np.ones((2, 2)), "bottleneck.0.weight": np.ones((2, 2))}
     snapshot = snapshot_of_rows(TASK, np.random.default_rng(0).normal(size=(ROWS, 3)), state)
     for probe in probes_for(ALL, [CosetSplit(4, 3)]):
-        for metric in {row.metric for row in probe.measure(snapshot)}:
-            general = metric.replace("outer_", "{side}_").replace("inner_", "{side}_")
+        for metric in {row.metric for row in probe.measure(snapshot, snapshot)}:
+            general = (
+                metric
+                if probe.name in ("ring", "topology")
+                else metric.replace("outer_", "{side}_").replace("inner_", "{side}_")
+            )
             row = f"| `{probe.name.replace('4x3', 'OxI')}` | `{general}` |"
             assert row in documented, f"docs/metrics.md has no row {row}"

@@ -28,10 +28,9 @@ class Checkout:
         return [sys.executable, "-m", "snakemake", "--configfile", str(self.folder / "config.yaml"),
                 "--snakefile", str(ROOT / "Snakefile"), "--directory", str(self.folder), *arguments]  # fmt: skip
 
-    def snakemake(self, *arguments, check=True):
-        done = subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ""}
-        )
+    def snakemake(self, *arguments, check=True, environment=None):
+        variables = os.environ | {"PYTHONPATH": ""} | (environment or {})
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, env=variables)
         if check and done.returncode:
             raise AssertionError(done.stdout[-3000:] + done.stderr[-3000:])
         return done

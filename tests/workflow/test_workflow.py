@@ -179,3 +179,35 @@ def test_a_tampered_checkpoint_fails_the_job_in_one_line(checkout):
     assert done.returncode != 0
     assert re.search(r"grokatlas: .*000000200.safetensors: missing, truncated or changed", done.stderr + done.stdout)
     assert "Traceback" not in done.stderr
+
+
+def test_a_new_probe_runs_on_kept_snapshots_without_training(checkout):
+    settings = {"weight_decay": (1.0,), "seed": (42, 7), "segment_steps": 100}
+    checkout.configure(probes=["accuracy", "pca"], **settings)
+    target = "results/metrics.parquet"
+    checkout.snakemake(target)
+    before, trained = pd.read_parquet(checkout.results / "metrics.parquet"), ledgers(checkout)
+    assert set(before.probe) == {"evaluation", "accuracy", "pca"}
+
+    checkout.configure(probes=["accuracy", "pca", "attention", "drift"], **settings)
+    assert job_counts(checkout.snakemake("-n", target).stdout) == {"aggregate": 1, "probe": 4}
+    checkout.snakemake(target)
+    after = pd.read_parquet(checkout.results / "metrics.parquet")
+    assert set(after.probe) == {"evaluation", "accuracy", "pca", "attention", "drift"}
+    assert sorted(after[after.probe == "attention"].step.unique()) == [50, 100, 150, 200]
+    # From the second probed step on, over the segments' border at step 100.
+    assert sorted(after[after.probe == "drift"].step.unique()) == [100, 150, 200]
+    old = after[after.probe.isin(before.probe)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, before)
+    assert ledgers(checkout) == trained
+
+
+def test_a_probe_whose_package_is_missing_is_one_line_before_anything_runs(checkout):
+    checkout.configure(probes=["accuracy", "topology"])
+    hidden = "import sys; sys.modules['ripser'] = None\n"  # what `find_spec` takes for not installed
+    (checkout.folder / "sitecustomize.py").write_text(hidden)
+    done = checkout.snakemake("-n", check=False, environment={"PYTHONPATH": str(checkout.folder)})
+    assert done.returncode != 0
+    assert re.search(r"probe 'topology' needs ripser, .* pip install '\.\[manifold\]'", done.stdout + done.stderr)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not checkout.results.exists()

@@ -5,7 +5,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import DeploymentMethod
 
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
@@ -19,8 +18,8 @@ try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
     EVIDENCE = [Path(workflow.basedir) / folder for folder in CONFIG.settings.evidence]
     EVIDENCE_RUNS = [row for folder in EVIDENCE for row in read_provenance(folder)]
-    # With conda the jobs have environments of their own, which hold what this one may lack.
-    if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    # With --sdm conda the jobs bring it along.
+    if not workflow.deployment_settings.deployment_method:
         require_for_probes(CONFIG.settings.probes)
 except GrokatlasError as bad:
     raise WorkflowError(str(bad))

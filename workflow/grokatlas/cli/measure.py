@@ -11,8 +11,15 @@ from pathlib import Path
 import click
 
 from ..errors import GrokatlasError
+from ..extras import require_for_probes
 from ..metrics import Measurement
 from ..tasks import OPERATIONS, CosetSplit, Task
+
+NAMES = ("accuracy", "weights", "activations", "pca", "spectrum", "ring", "twonn", "local_pca", "attention")
+COUNTS = (
+    *(f"{split}pca_dimension_{share}" for split in ("", "train_") for share in (95, 99)),
+    "betti_0", "betti_1", "class_bars_1",
+)  # fmt: skip
 
 
 def parse_split(text: str) -> CosetSplit:
@@ -62,10 +69,15 @@ def probe(
     if shape.modulus != task.modulus:
         raise GrokatlasError(f"{state_dict}: embeds {shape.modulus} residues, but the modulus is {task.modulus}")
     cosets = parse_split(split)
-    names = ["accuracy", "weights", "activations", "pca", "spectrum"]
+    names = [*NAMES]
     if task.operation == "multiplication":
         cosets.check(task.ring_size)
         names.append("strides")
+    try:
+        require_for_probes(["topology"])
+        names.append("topology")
+    except GrokatlasError as missing:
+        click.echo(f"betti_0 and betti_1 are left out: {missing}", err=True)
     snapshot = snapshot_of(state, shape, task)
     measured = [m for p in probes_for(names, [cosets]) for m in p.measure(snapshot)]
     summary = summarise(measured, len(snapshot.labels["test"]))
@@ -82,18 +94,26 @@ def _task_of(header: Mapping[str, str], asked: Task, heads: int | None) -> tuple
 
 
 def summarise(measured: Iterable[Measurement], test_pairs: int) -> dict[str, object]:
-    """One JSON-ready mapping of what people ask for first; scores keyed by stride, frequency or gcd."""
+    """One JSON-ready mapping of what people ask for first; scores keyed by stride, frequency, gcd, rank or head.
+
+    A metric of the train pairs has `train_` before its name, one of the test pairs nothing (but accuracy and loss).
+    """
     flat: dict[str, object] = {}
     indexed: dict[str, dict[str, float]] = {}
     for m in measured:
         if m.index is not None:
             indexed.setdefault(m.metric, {})[str(m.index)] = m.value
         else:
-            flat[f"{m.split}_{m.metric}" if m.metric in ("accuracy", "loss") else m.metric] = m.value
+            both = m.metric in ("accuracy", "loss") or m.split == "train"
+            flat[f"{m.split}_{m.metric}" if both else m.metric] = m.value
     rings = {side: indexed.get(f"{side}_ring_class", {}) for side in ("outer", "inner")}
     out = {"test_pairs": test_pairs, **flat, "spectrum": indexed.get("power_share", {})}
-    for name in ("pca_dimension_95", "pca_dimension_99"):
-        out[name] = int(out[name])
+    for name in COUNTS:
+        if name in out:
+            out[name] = int(out[name])
+    out |= {
+        name: indexed[name] for name in ("attention_entropy", "ring_stride", "class_persistence_1") if name in indexed
+    }
     if "outer_stride" in indexed:
         out |= {name: indexed[name] for name in ("outer_stride", "inner_stride")}
         out |= {

@@ -71,7 +71,7 @@ def _draw_variance(axis: Axes, runs: list[RunRows]) -> None:
 
 def _draw_dimension(axis: Axes, runs: list[RunRows]) -> None:
     for level, colour, dashes in ((95, BLACK, "-"), (99, PURPLE, "--")):
-        found = [run.series("pca", f"pca_dimension_{level}") for run in runs]
+        found = [run.series("pca", f"pca_dimension_{level}", "test") for run in runs]
         draw_seeds(axis, found, colour, dashes, label=f"{level}% of variance")
     axis.set(ylabel="PCA\ncomponents")
     axis.set_ylim(bottom=0)

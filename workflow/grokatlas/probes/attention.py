@@ -12,7 +12,7 @@ from .base import Snapshot
 def measure(snapshot: Snapshot) -> list[Measurement]:
     """`attention_entropy` at index layer * heads + head: nats, at most ln 2, since there are two keys.
 
-    The mean over test pairs and the query positions that reach the output: both, but in the last layer position 0 alone.
+    The mean over test pairs and the query positions that reach the output: both; in the last layer position 0 alone.
     """
     rows = []
     for layer, weights in enumerate(snapshot.attention["test"]):

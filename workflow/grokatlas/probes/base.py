@@ -33,7 +33,7 @@ class Snapshot:
     `state`: state-dict names -> float32 arrays. `hidden`, `logits`, `labels`: split ("train", "test") -> float32
     [pairs, width], float32 [pairs, modulus], int64 [pairs], rows in the order of the task's train and test pairs.
     `attention`: split -> one float32 [T, pairs, heads] a layer, the attention weights on position 0 from the T query
-    positions that reach the output (both, but in the last layer position 0 alone); those on position 1 are the rest to 1.
+    positions that reach the output (both; in the last layer position 0 alone); those on position 1 are the rest to 1.
     """
 
     task: Task

@@ -20,9 +20,10 @@ def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def procrustes_distance(x: np.ndarray, y: np.ndarray) -> float:
-    """Least sum of squared differences of rows [n, width], both centred and of norm 1, over rotations and scalings of y.
+    """Least sum of squared differences of rows [n, width], centred and of norm 1, when y is rotated and rescaled to x.
 
-    Equal to 1 - (sum of the singular values of X'Y)^2, between 0 and 1; reflections count as rotations. NaN for equal rows.
+    Equal to 1 - (sum of the singular values of X'Y)^2, between 0 and 1; reflections count as rotations. NaN where all
+    rows are equal. Source: scipy.spatial.procrustes, its disparity.
     """
     if not (np.ptp(x, axis=0).any() and np.ptp(y, axis=0).any()):
         return float("nan")

@@ -33,7 +33,7 @@ def participation_ratio(variances: np.ndarray) -> float:
 
 
 def measure(snapshot: Snapshot) -> list[Measurement]:
-    """For test and train: `pca_dimension_95` and `_99`, components for 95% and 99% of variance; `participation_ratio`."""
+    """`pca_dimension_95` and `_99`, components for 95% and 99% of variance, `participation_ratio`; test and train."""
     rows = []
     for split in ("test", "train"):
         variances = component_variances(snapshot.centred[split])

@@ -44,7 +44,7 @@ def coset_points(snapshot: Snapshot, split: CosetSplit) -> tuple[np.ndarray, np.
 
 
 def score_rows(stride: str, ring_class: str, neighbours: np.ndarray) -> list[Measurement]:
-    """Metrics `{stride}`, `{stride}_max` and `{ring_class}`, with baselines and p-values, from neighbours [groups, n, k]."""
+    """Metrics `{stride}`, `{stride}_max`, `{ring_class}` with baselines and p-values; neighbours [groups, n, k]."""
     n, total = neighbours.shape[1], neighbours.size
     observed, null, chance = stride_counts(neighbours), null_counts(neighbours), chance_scores(n)
 

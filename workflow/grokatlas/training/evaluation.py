@@ -57,8 +57,8 @@ class Evaluator:
     def arrays(self) -> list[tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, list[np.ndarray]]]]:
         """For each run: hidden states, logits and attention weights by split.
 
-        Hidden states and logits are float32 [pairs, ...]; attention is one float32 [T, pairs, heads] a layer, the weights
-        on position 0 from the T query positions that reach the output (`Network.attention`).
+        Hidden states and logits are float32 [pairs, ...]; attention is one float32 [T, pairs, heads] a layer, the
+        weights on position 0 from the T query positions that reach the output (`Network.attention`).
         """
         parts = [
             (hidden.cpu().clone(), logits.cpu().clone(), [gate.cpu() for gate in self._network.attention])

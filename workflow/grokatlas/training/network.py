@@ -70,7 +70,7 @@ class Network:
 
     @property
     def attention(self) -> list[Tensor]:
-        """Each layer's attention weights on position 0 in the last pass: [R, T, N, H]; on position 1 it is the rest to 1."""
+        """Attention weights on position 0 in the last pass, a layer: [R, T, N, H]; the rest to 1 is on position 1."""
         return [saved.gate for saved in self._saved]
 
     def backward(self, d_logits: Tensor) -> None:
