@@ -23,7 +23,14 @@ RESULTS = str(CONFIG.settings.results)
 FIGURES = figure_names(
     sorted({plan.run.weight_decay for plan in CONFIG.plans.values()})
 )
-TABLES = [f"N{i}" for i in range(1, 10)] + ["verdicts"]
+CLAIMS = ["claims", "claims_manifold"]
+PUBLISHED = ["published_tables", "published_tables_manifold"]
+TABLES = [
+    *(f"N{i}" for i in range(1, 10)),
+    "P",
+    *(f"G{i}" for i in range(1, 8)),
+    "verdicts",
+]
 
 
 wildcard_constraints:
