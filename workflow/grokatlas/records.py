@@ -30,6 +30,7 @@ MEASURES = {
     "max_persistence_0": "topology",
     "max_persistence_1": "topology",
     "class_bars_1": "topology",
+    "class_persistence_1": "topology",
     "attention_entropy": "attention",
     "cka_drift": "drift",
     "procrustes_drift": "drift",

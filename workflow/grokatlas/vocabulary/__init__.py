@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import GrokatlasError
 from ..records import MEASURES
-from . import accuracy, change, measures, strides
+from . import accuracy, change, measures, strides, topology
 from .reading import Reading
 from .trajectory import PHASES
 
@@ -72,10 +72,22 @@ READOUTS: dict[str, Callable[..., Reading | None]] = {
     "fall_high": change.fall_reading(lambda step, low, high, grok: high),
     "fall_gap_to_grok": change.fall_reading(change.gap),
     "fall_share_at_grok": change.fall_share_at_grok,
+    "loop_lead": topology.loop_lead,
+    "loop_step": topology.loop_step,
+    "loop_from_grok": topology.loop_from_grok,
     "entropy_shape": change.entropy_shape,
     "entropy_peak_over_grok": change.entropy_peak_over_grok,
     "drift_ratio": change.drift_reading("ratio"),
     "drift_p_value": change.drift_reading("p_value"),
+}
+
+# The measures of readouts that are not told one.
+MEASURED = {
+    "loop_lead": ("class_bars_1", "class_persistence_1"),
+    "loop_step": ("class_bars_1", "class_persistence_1"),
+    "loop_from_grok": ("class_bars_1", "class_persistence_1"),
+    "entropy_shape": ("attention_entropy",),
+    "entropy_peak_over_grok": ("attention_entropy",),
 }
 
 ARGUMENT_VALUES: dict[str, Sequence[object]] = {
@@ -115,9 +127,10 @@ def _accuracy_rows(split: str) -> str:
 
 def _measure_rows(name: str, arguments: Mapping[str, object]) -> str:
     """The rows of a measure, and those of the test accuracy and the rings that say when to read it."""
-    measure, split = arguments.get("measure", "attention_entropy"), arguments.get("split", "test")
-    rows = f"probe == '{MEASURES[measure]}' and metric == '{measure}' and split == '{split}'"
-    if name in ("value_at", "across_seeds", "first_step_reaching"):
+    metrics, split = MEASURED.get(name, (arguments.get("measure"),)), arguments.get("split", "test")
+    named = " or ".join(f"metric == '{metric}'" for metric in metrics)
+    rows = f"probe == '{MEASURES[metrics[0]]}' and ({named}) and split == '{split}'"
+    if name in ("value_at", "across_seeds", "first_step_reaching", "loop_step"):
         return rows + (f" and index == {arguments['index']}" if "index" in arguments else "")
     when = f"({rows}) or ({_accuracy_rows('test')})"
     if arguments.get("event", "grok") != "grok":
@@ -131,7 +144,7 @@ def rows_query(name: str, arguments: Mapping[str, object]) -> str:
     parameters = inspect.signature(READOUTS[name]).parameters
     if name == "pca_at":
         return "probe == 'pca' and metric == 'pca_dimension_95' and split == 'test'"
-    if "measure" in parameters or "layer" in parameters:
+    if name in MEASURED or "measure" in parameters:
         return _measure_rows(name, arguments)
     if "cosets" not in parameters:
         return _accuracy_rows(arguments.get("split", "test"))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite, log, nan
+from math import log, nan
 
 import numpy as np
 
 from .. import readouts
 from ..records import MEASURES, NO_INDEX, View
-from ..thresholds import EVE
+from ..thresholds import EVE, GROK
+from .accuracy import first_step_at
 from .reading import Reading
 from .strides import COSETS, ring_scores
 from .trajectory import Trajectory, grokked
 
 AROUND = 2  # the window around the first grok step ends at this many times it, so that it lies in the middle
-BEFORE, AFTER = (
-    (4, 2),
-    (0, 5),
-)  # evaluations before and after the first grok step that are just before and just after it
+BEFORE, AFTER = (-4, -2), (0, 5)  # evaluations from the first grok step that are just before and just after it
 
 
 def _window(found: Trajectory) -> np.ndarray:
@@ -54,7 +52,7 @@ def fall_share_at_grok(view: View, *, measure: str, split: str = "test") -> Read
     if found is None:
         return None
     offset = (found.steps - found.grok) / view.cadence
-    just_before = found.values[(offset >= -BEFORE[0]) & (offset <= -BEFORE[1])]
+    just_before = found.values[(offset >= BEFORE[0]) & (offset <= BEFORE[1])]
     just_after = found.values[found.phase("solid") & (offset >= AFTER[0]) & (offset <= AFTER[1])]
     if not len(just_before) or not len(just_after):
         return None
@@ -103,29 +101,33 @@ def _events(view: View, grok: int) -> dict[str, int]:
     return {"grok": grok, "lock": locked[1]} | ({} if collapse is None else {"collapse": collapse})
 
 
+def _drift(view: View, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and drifts up to the horizon and the first gap; none unless the record is probed at the view's cadence.
+
+    Drift depends on the spacing, so it cannot be thinned; the first probe has nothing before it to drift from.
+    """
+    rows = view.record.rows.get((MEASURES[measure], measure, "test", NO_INDEX))
+    steps, values = rows[:2] if rows is not None else (np.empty(0, dtype=np.int64), np.empty(0))
+    unbroken = steps == view.cadence * np.arange(2, len(steps) + 2)
+    length = int(np.argmin(np.append(unbroken, False)))
+    keep = (steps[:length] <= view.horizon) & np.isfinite(values[:length])
+    return steps[:length][keep], values[:length][keep]
+
+
 def drift_reading(field: str) -> Callable[..., Reading | None]:
     """The readout that gives one field of EventDrift at an event; None if it did not happen."""
 
     def read(view: View, *, measure: str, event: str) -> Reading | None:
-        found = grokked(view, measure)
-        if found is None or not _probed_at_cadence(view, measure):
+        grok = first_step_at(view, level=GROK)
+        steps, values = _drift(view, measure)
+        if grok is None or grok.step is None or not len(steps):
             return None
-        events = _events(view, found.grok)
-        keep = found.steps >= found.grok / 2
-        steps = found.steps[keep]
-        if event not in events or not len(steps):
+        events, keep = _events(view, grok.step), steps >= grok.step / 2
+        if event not in events or not steps[0] <= events[event] <= steps[-1]:
             return None
-        places = {name: int(np.searchsorted(steps, step)) for name, step in events.items()}
+        places = {name: int(np.searchsorted(steps[keep], step)) for name, step in events.items()}
         others = [place for name, place in places.items() if name != event]
-        drift = readouts.event_drift(found.values[keep], places[event], others)
-        value = nan if drift is None else getattr(drift, field)
-        return Reading(value, events[event], found.reach) if isfinite(value) else None
+        found = readouts.event_drift(values[keep], places[event], others)
+        return None if found is None else Reading(getattr(found, field), events[event], int(steps[-1]))
 
     return read
-
-
-def _probed_at_cadence(view: View, measure: str) -> bool:
-    """Whether the whole record up to the horizon is probed at the view's cadence: drift depends on the spacing."""
-    rows = view.record.rows.get((MEASURES[measure], measure, "test", NO_INDEX))
-    steps = rows[0][rows[0] <= view.horizon] if rows is not None else np.empty(0)
-    return len(steps) > 1 and np.diff(steps).min() == view.cadence
