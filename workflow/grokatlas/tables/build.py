@@ -81,19 +81,21 @@ def snapshot_cell(spec: ReadoutSpec | None, claim: Claim, runs: Sequence[Record]
     return Cell(text, float(np.median(values)))
 
 
-def trajectory_cell(specs: Sequence[ReadoutSpec], claim: Claim, runs: Sequence[Record]) -> Cell:
+def trajectory_cell(row: Row, runs: Sequence[Record]) -> Cell:
     """Median and range over the runs of each trajectory readout; `value` is the first readout's median.
 
     Runs that reach the horizon are summarised alone; if none does, the text says how far the records go.
     """
+    specs, claim = row.trajectory, row.claim
     if not specs:
         return Cell()
+    horizon = row.until or claim.horizon
     texts, value, reach = [], np.nan, 0
     for place, spec in enumerate(specs):
-        views = [View(record, claim.cadence, claim.horizon) for record in runs]
+        views = [View(record, claim.cadence, horizon) for record in runs]
         found = [READOUTS[spec.readout](view, **spec.arguments) for view in views]
         readings = [reading for reading in found if reading is not None]
-        complete = [reading for reading in readings if reading.reach >= claim.horizon]
+        complete = [reading for reading in readings if reading.reach >= horizon]
         values = [reading.value for reading in complete or readings]
         reach = max([reach, *(reading.reach for reading in readings)])
         if values:
@@ -103,7 +105,7 @@ def trajectory_cell(specs: Sequence[ReadoutSpec], claim: Claim, runs: Sequence[R
             value = middle(spec.readout, finite)
     if not texts:
         return Cell(MISSING)
-    partial = f"over {reach:,} of {claim.horizon:,} steps; " if reach < claim.horizon else ""
+    partial = f"over {reach:,} of {horizon:,} steps; " if reach < horizon else ""
     return Cell(partial + "; ".join(texts), value)
 
 
@@ -116,7 +118,7 @@ def _claim_row(row: Row, records: Sequence[Record], verdicts: Mapping[str, str])
     claim = row.claim
     runs = _runs(claim, records)
     snapshot = snapshot_cell(row.snapshot, claim, runs)
-    trajectory = trajectory_cell(row.trajectory, claim, runs)
+    trajectory = trajectory_cell(row, runs)
     return {
         "row": row.row,
         "quantity": row.quantity,

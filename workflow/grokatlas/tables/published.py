@@ -15,7 +15,7 @@ from .wording import percent
 
 ROW_KEYS = {
     "row", "quantity", "published", "author_log", "claim", "snapshot", "trajectory", "points_of", "cases_of", "as",
-    "compute", "expected", "tolerance",
+    "until", "compute", "expected", "tolerance",
 }  # fmt: skip
 SNAPSHOTS = ("accuracy_at", "score_at", "pca_at", "value_at")
 # The trajectory beside a point: a stride's last five probes at the published cadence, or the accuracy in all its words.
@@ -36,7 +36,10 @@ class ReadoutSpec:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a published table; either `claim` or `compute` is set."""
+    """One row of a published table; either `claim` or `compute` is set.
+
+    `until`: the step up to which the trajectory readouts read, if it is not the claim's horizon.
+    """
 
     row: str
     quantity: str
@@ -45,6 +48,7 @@ class Row:
     claim: Claim | None = None
     snapshot: ReadoutSpec | None = None
     trajectory: Sequence[ReadoutSpec] = ()
+    until: int | None = None
     compute: ReadoutSpec | None = None
     expected: Any = None
     tolerance: float | None = None
@@ -93,6 +97,7 @@ def _point_row(given: Mapping[str, Any], label: str, claim: Claim, trajectory: S
         claim=claim,
         snapshot=snapshot,
         trajectory=trajectory or _point_trajectory(snapshot),
+        until=given.get("until"),
     )
 
 
