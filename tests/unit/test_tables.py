@@ -33,12 +33,12 @@ PUBLISHED_NUMBERS = {
 
 @pytest.fixture(scope="module")
 def tables():
-    return build_tables(synthetic_metrics((1.0, 2.0), seeds=(42, 1)), CLAIMS, PUBLISHED)
+    return build_tables(synthetic_metrics((1.0, 2.0), seeds=(42, 1)), [CLAIMS], [PUBLISHED])
 
 
 @pytest.fixture(scope="module")
 def empty():
-    return build_tables(frame([]), CLAIMS, PUBLISHED)
+    return build_tables(frame([]), [CLAIMS], [PUBLISHED])
 
 
 def cell(tables, table, claim, column, place=0):
@@ -85,7 +85,7 @@ def test_a_snapshot_is_the_runs_value_at_exactly_the_published_step_the_publishe
         )
         for seed, last in ((1, 0.25), (42, 0.896), (2, 1.0))
     ]
-    tables = build_tables(frame(rows), CLAIMS, PUBLISHED)
+    tables = build_tables(frame(rows), [CLAIMS], [PUBLISHED])
     assert cell(tables, "N7", "n7-wd1.0-final-1000000", "snapshot_readout") == "89.6%, 25.0%, 100.0%"
     assert cell(tables, "N7", "n7-wd1.0-final-1000000", "snapshot_value") == 0.896
     assert cell(tables, "N7", "n7-wd1.0-final-1000000", "seeds") == "42, 1, 2"
@@ -105,7 +105,7 @@ def test_strides_are_counted_and_not_averaged():
                 value = float(side == "inner" and s == stride)
                 run = run_columns(2.0, seed)
                 rows.append(series(run, "strides_12x8", f"{side}_stride", steps, np.full(100, value), index=s))
-    tables = build_tables(frame(rows), CLAIMS, PUBLISHED)
+    tables = build_tables(frame(rows), [CLAIMS], [PUBLISHED])
     text = cell(tables, "N7", "n7-wd2.0-inner", "trajectory_readout")
     assert text == "stride that has taken over: 3 in 2 of 3 runs, 1 in 1 of 3 runs"
     assert cell(tables, "N7", "n7-wd2.0-inner", "trajectory_value") == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,16 @@ from .metrics import RUN_COLUMNS
 from .vocabulary import check_readout
 
 QUANTIFIERS = ("always", "typically", "exists")
-ORDERINGS = ("<", "<=", ">", ">=", "==")
+ORDERINGS = ("<", "<=", ">", ">=", "==", "!=")
 TOLERANT = ("near", "within_factor")
 COMPARISONS = ("occurs", "never", *ORDERINGS, *TOLERANT, "between")
 EITHER = "either"  # decided_early: the first occurrence is final, whichever way it decides
 
 CLAIM_KEYS = {
     "id", "table", "statement", "source", "published", "population", "where", "horizon", "cadence", "quantifier",
-    "predicate", "decided_early", "untestable", "points",
+    "predicate", "decided_early", "untestable", "points", "cases",
 }  # fmt: skip
+CASE_KEYS = {"id", "where", "published", "predicate", "points"}
 PREDICATE_KEYS = {"readout", "arguments", "compare", "to", "tolerance", "than"}
 
 
@@ -51,6 +52,7 @@ class Claim:
 
     `decided_early`: the truth value that a record shorter than `horizon` already settles, or None.
     `point`: the step of a claim that was expanded from a list of points.
+    `entry`: the id in the file of a claim that was expanded from cases, and `case` the run columns of its case.
     """
 
     id: str
@@ -67,6 +69,8 @@ class Claim:
     untestable: str = ""
     point: int | None = None
     family: str = field(default="", compare=False)
+    entry: str = field(default="", compare=False)
+    case: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def threshold(value: Any, where: str) -> float:
@@ -110,12 +114,50 @@ def _predicate(given: Any, where: str) -> Predicate:
     expected = 0 if compare in ("occurs", "never") or than is not None else 2 if compare == "between" else 1
     if len(to) != expected:
         raise GrokatlasError(f"{where}: compare {compare} takes {expected} number(s) in 'to', not {len(to)}")
-    if than is not None and compare not in ORDERINGS:
-        raise GrokatlasError(f"{where}: 'than' compares two runs with one of {', '.join(ORDERINGS)}, not {compare}")
+    pairwise = (*ORDERINGS, "within_factor")
+    if than is not None and compare not in pairwise:
+        raise GrokatlasError(f"{where}: 'than' compares two runs with one of {', '.join(pairwise)}, not {compare}")
     if (compare in TOLERANT) != ("tolerance" in given):
         raise GrokatlasError(f"{where}: 'tolerance' belongs to {' and '.join(TOLERANT)}, and to them only")
     tolerance = threshold(given["tolerance"], where) if "tolerance" in given else None
     return Predicate(given["readout"], dict(arguments), compare, to, tolerance, than)
+
+
+def words(template: str, case: Mapping[str, Any], where: str) -> str:
+    """A text with the columns of a case filled in for {their names}, first letter large; null is said as none.
+
+    Raises GrokatlasError for a name that is no column of the case.
+    """
+    try:
+        text = template.format_map({name: "none" if value is None else value for name, value in case.items()})
+    except (KeyError, ValueError, IndexError) as error:
+        raise GrokatlasError(f"{where}: {template!r} names {error}, which its case has not") from None
+    return text[:1].upper() + text[1:]
+
+
+def _cases(given: Mapping[str, Any], where: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """A claim with `cases` as one claim a case, each with its case's columns; others as they are, without columns."""
+    if "cases" not in given:
+        return [(dict(given), {})]
+    if not isinstance(given["cases"], list) or not given["cases"]:
+        raise GrokatlasError(f"{where}: cases must be a list of mappings")
+    expanded = []
+    for case in given["cases"]:
+        case = _known_keys(case, CASE_KEYS, f"{where}, a case")
+        if "id" not in case:
+            raise GrokatlasError(f"{where}: a case has no id")
+        inside = f"{where}, case {case['id']!r}"
+        columns = _columns(case.get("where", {}), f"{inside}, where")
+        one = {key: item for key, item in (given | case).items() if key != "cases"}
+        for key in ("where", "predicate"):
+            if key in given or key in case:
+                one[key] = {**given.get(key, {}), **case.get(key, {})}
+        one |= {
+            "id": f"{given['id']}-{case['id']}",
+            "statement": words(str(given.get("statement", "")), columns, inside),
+        }
+        expanded.append((one, columns))
+    return expanded
 
 
 def _expand(given: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
@@ -190,11 +232,7 @@ def read_yaml(path: Path | str, keys: set[str]) -> Mapping[str, Any]:
     return content
 
 
-def load_claims(path: Path | str) -> list[Claim]:
-    """Every claim of a claims file, points expanded, in file order.
-
-    Raises GrokatlasError with one line that names the claim and the misspelt key, readout, threshold or value.
-    """
+def _load(path: Path | str) -> list[Claim]:
     content = read_yaml(path, {"populations", "claims"})
     if not isinstance(content["populations"], Mapping) or not isinstance(content["claims"], list):
         raise GrokatlasError(f"{path}: populations must be a mapping of names to columns, claims a list")
@@ -203,14 +241,27 @@ def load_claims(path: Path | str) -> list[Claim]:
     }
     claims: list[Claim] = []
     for place, given in enumerate(content["claims"], start=1):
-        family = str(given.get("id", "")) if isinstance(given, Mapping) else ""
-        where = f"{path}: claim {family!r}" if family else f"{path}: claim {place}"
+        entry = str(given.get("id", "")) if isinstance(given, Mapping) else ""
+        where = f"{path}: claim {entry!r}" if entry else f"{path}: claim {place}"
         _known_keys(given, CLAIM_KEYS, where)
-        if not family:
+        if not entry:
             raise GrokatlasError(f"{where} has no id")
-        for one in _expand(given, where):
-            claims.append(_claim(one, populations, family, one["horizon"] if "points" in given else None, where))
-    ids = [claim.id for claim in claims]
-    for repeated in {name for name in ids if ids.count(name) > 1}:
-        raise GrokatlasError(f"{path}: claim id {repeated!r} is used twice")
+        for one, columns in _cases(given, where):
+            for point in _expand(one, where):
+                step = point["horizon"] if "points" in one else None
+                claim = _claim(point, populations, one["id"], step, where)
+                claims.append(replace(claim, entry=entry, case=columns))
     return claims
+
+
+def load_claims(*paths: Path | str) -> list[Claim]:
+    """Every claim of the claims files, cases and points expanded, in file order.
+
+    Raises GrokatlasError with one line that names the claim and the misspelt key, readout, threshold or value.
+    """
+    claims = [(path, claim) for path in paths for claim in _load(path)]
+    ids = [claim.id for _, claim in claims]
+    for path, claim in claims:
+        if ids.count(claim.id) > 1:
+            raise GrokatlasError(f"{path}: claim id {claim.id!r} is used twice")
+    return [claim for _, claim in claims]

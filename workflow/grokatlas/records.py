@@ -14,6 +14,32 @@ from .readouts import unbroken
 SEED_COLUMNS = ("split_seed", "init_seed", "batch_seed")
 STRIDE_METRICS = ("outer_stride", "inner_stride", "outer_stride_max", "inner_stride_max")
 NO_INDEX = -1
+# What claims may read by name, and the probe that measures it. Definitions: docs/metrics.md.
+MEASURES = {
+    "sparsity": "activations",
+    "std": "activations",
+    "mean_norm": "activations",
+    "pca_dimension_95": "pca",
+    "pca_dimension_99": "pca",
+    "participation_ratio": "pca",
+    "twonn_dimension": "twonn",
+    "local_pca_dimension": "local_pca",
+    "ring_stride": "ring",
+    "betti_0": "topology",
+    "betti_1": "topology",
+    "max_persistence_0": "topology",
+    "max_persistence_1": "topology",
+    "class_bars_1": "topology",
+    "class_persistence_1": "topology",
+    "attention_entropy": "attention",
+    "cka_drift": "drift",
+    "procrustes_drift": "drift",
+    "plane_coset_purity": "plane",
+    "plane_coset_purity_min": "plane",
+    "plane_adjacency": "plane",
+    "raw_coset_purity": "plane",
+    "raw_coset_purity_min": "plane",
+}
 
 Key = tuple[str, str, str, int]  # probe, metric, split ("" for none), index (NO_INDEX for none)
 
@@ -43,7 +69,7 @@ class Record:
         """The last step with any measurement that readouts read; 0 for none."""
         return max((int(steps[-1]) for steps, *_ in self.rows.values()), default=0)
 
-    def strides(self, probe: str, metric: str) -> list[int]:
+    def indices(self, probe: str, metric: str) -> list[int]:
         """Indices for which an indexed metric was measured."""
         return sorted(key[3] for key in self.rows if key[:2] == (probe, metric))
 
@@ -91,7 +117,7 @@ def _wanted(metrics: pd.DataFrame) -> pd.DataFrame:
     probe, metric = metrics["probe"], metrics["metric"]
     keep = (probe == "evaluation") & metric.isin(["accuracy", "diverged"])
     keep |= probe.str.startswith("strides_") & metric.isin(STRIDE_METRICS)
-    keep |= (probe == "pca") & (metric == "pca_dimension_95")
+    keep |= metric.map(MEASURES) == probe
     return metrics[keep.astype(bool)]
 
 

@@ -39,6 +39,7 @@ REGIME_TOLERANCE = 500_000.0  # a change of regime this near the published step 
 INTRINSIC_TOLERANCE = 0.5  # a dimension this near a whole number rounds to it
 SUDDEN_SHARE = 0.5  # a fall is sudden if at least this share of it lies around one step
 SUDDEN_RATIO = 2.0  # and a drift is, if it is this many times its median between events
+LOOP_LEAD = 0.5  # one loop is long if it leads the second by this share of its length: at least twice as long
 EVE = 2 / 3  # the eve of the grok step begins at this share of the way to it: the last third of low, high, medium
 GROK_WINDOW = 1_000.0  # steps from the grok step that still coincide with it: two evaluations at the published cadence
 FALLEN_RATIO = 0.5  # a level where the answers are lost is another one below this share of that where they are right

@@ -24,6 +24,7 @@ ORDER: dict[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
     "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
 }
 
 
@@ -79,9 +80,18 @@ def _holds(predicate: Predicate, value: float) -> bool:
 
 
 def _against_partner(predicate: Predicate, own: Reading, partner: Reading | None) -> bool | None:
-    """Compare two runs' readings; None if either has nothing to compare or neither happened within its record."""
+    """Compare two runs' readings; None if either has nothing to compare, or neither happened within its record.
+
+    None too if one had not happened when its record ended, which is too early to say how much later it is.
+    """
     if partner is None or isnan(own.value) or isnan(partner.value) or own.value == partner.value == inf:
         return None
+    early, late = sorted((own, partner), key=lambda reading: reading.value)
+    factor = predicate.tolerance if predicate.compare == "within_factor" else 1.0
+    if late.value == inf and late.reach < early.value * factor:
+        return None
+    if predicate.compare == "within_factor":
+        return late.value <= early.value * factor
     return ORDER[predicate.compare](own.value, partner.value)
 
 
@@ -111,7 +121,10 @@ def outcome(claim: Claim, record: Record, records: Sequence[Record]) -> Outcome:
         truth = _against_partner(claim.predicate, reading, partner)
     complete = reach >= claim.horizon
     early = claim.decided_early
-    final = isfinite(reading.value) if early == EITHER else truth is not None and truth == early
+    if early == EITHER:
+        final = isfinite(reading.value) if claim.predicate.than is None else truth is not None
+    else:
+        final = truth is not None and truth == early
     return Outcome(record, truth if complete or final else None, reading, complete)
 
 

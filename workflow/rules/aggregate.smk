@@ -35,8 +35,8 @@ rule aggregate:
 rule judge:
     input:
         metrics=rules.aggregate.output.metrics,
-        claims=f"{workflow.basedir}/resources/claims.yaml",
-        published=f"{workflow.basedir}/resources/published_tables.yaml",
+        claims=[f"{workflow.basedir}/resources/{name}.yaml" for name in CLAIMS],
+        published=[f"{workflow.basedir}/resources/{name}.yaml" for name in PUBLISHED],
     output:
         report(
             expand(f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["md"]),

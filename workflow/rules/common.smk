@@ -33,7 +33,14 @@ FIGURES = figure_names(
         | {float(row["weight_decay"]) for row in EVIDENCE_RUNS}
     )
 )
-TABLES = [f"N{i}" for i in range(1, 10)] + ["verdicts"]
+CLAIMS = ["claims", "claims_manifold"]
+PUBLISHED = ["published_tables", "published_tables_manifold"]
+TABLES = [
+    *(f"N{i}" for i in range(1, 10)),
+    "P",
+    *(f"G{i}" for i in range(1, 8)),
+    "verdicts",
+]
 
 
 wildcard_constraints:

@@ -11,5 +11,5 @@ from grokatlas.tables import build_tables, write_tables
 
 with job(snakemake.log[0]):
     metrics = read_metrics([snakemake.input.metrics])
-    tables = build_tables(metrics, Path(snakemake.input.claims), Path(snakemake.input.published))
+    tables = build_tables(metrics, snakemake.input.claims, snakemake.input.published)
     write_tables(tables, Path(snakemake.output[0]).parent)

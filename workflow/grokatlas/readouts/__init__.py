@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .accuracy import AccuracyReadout, read_accuracy, read_accuracy_csv
-from .change import ChangePoint, change_point
+from .change import ChangePoint, Fall, change_point, fall
+from .correlation import RankCorrelation, rank_correlation
+from .drift import EventDrift, event_drift
 from .spacing import at_cadence, covered_steps, unbroken
 from .strides import (
     Stretch,
@@ -20,15 +22,21 @@ from .strides import (
 __all__ = [
     "AccuracyReadout",
     "ChangePoint",
+    "EventDrift",
+    "Fall",
+    "RankCorrelation",
     "Stretch",
     "at_cadence",
     "change_point",
     "coexistence_steps",
     "collapse_step",
     "covered_steps",
+    "event_drift",
+    "fall",
     "first_lock",
     "flashes",
     "locks",
+    "rank_correlation",
     "read_accuracy",
     "read_accuracy_csv",
     "stretches",

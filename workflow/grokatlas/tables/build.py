@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..claims import Claim, load_claims
-from ..records import NO_INDEX, Record, View, read_records
+from ..records import MEASURES, NO_INDEX, Record, View, read_records
 from ..verdicts import CONTRADICTED, MISSING, REPRODUCED, judge_records, population
 from ..vocabulary import READOUTS
 from ..vocabulary.strides import COSETS
@@ -42,6 +42,9 @@ def _source(spec: ReadoutSpec) -> tuple[str, str, str, int]:
         return "evaluation", "accuracy", arguments.get("split", "test"), NO_INDEX
     if spec.readout == "pca_at":
         return "pca", "pca_dimension_95", "test", NO_INDEX
+    if spec.readout == "value_at":
+        measure, index = arguments["measure"], arguments.get("index", NO_INDEX)
+        return MEASURES[measure], measure, arguments.get("split", "test"), index
     return f"strides_{arguments.get('cosets', COSETS)}", f"{arguments['side']}_stride", "test", arguments["stride"]
 
 
@@ -78,29 +81,31 @@ def snapshot_cell(spec: ReadoutSpec | None, claim: Claim, runs: Sequence[Record]
     return Cell(text, float(np.median(values)))
 
 
-def trajectory_cell(specs: Sequence[ReadoutSpec], claim: Claim, runs: Sequence[Record]) -> Cell:
+def trajectory_cell(row: Row, runs: Sequence[Record]) -> Cell:
     """Median and range over the runs of each trajectory readout; `value` is the first readout's median.
 
     Runs that reach the horizon are summarised alone; if none does, the text says how far the records go.
     """
+    specs, claim = row.trajectory, row.claim
     if not specs:
         return Cell()
+    horizon = row.until or claim.horizon
     texts, value, reach = [], np.nan, 0
     for place, spec in enumerate(specs):
-        views = [View(record, claim.cadence, claim.horizon) for record in runs]
+        views = [View(record, claim.cadence, horizon) for record in runs]
         found = [READOUTS[spec.readout](view, **spec.arguments) for view in views]
         readings = [reading for reading in found if reading is not None]
-        complete = [reading for reading in readings if reading.reach >= claim.horizon]
+        complete = [reading for reading in readings if reading.reach >= horizon]
         values = [reading.value for reading in complete or readings]
         reach = max([reach, *(reading.reach for reading in readings)])
         if values:
-            texts.append(summary(spec.readout, values, finished=bool(complete)))
+            texts.append(summary(spec.readout, values, bool(complete), spec.arguments))
         finite = [number for number in values if np.isfinite(number)]
         if place == 0 and complete and finite:
             value = middle(spec.readout, finite)
     if not texts:
         return Cell(MISSING)
-    partial = f"over {reach:,} of {claim.horizon:,} steps; " if reach < claim.horizon else ""
+    partial = f"over {reach:,} of {horizon:,} steps; " if reach < horizon else ""
     return Cell(partial + "; ".join(texts), value)
 
 
@@ -113,7 +118,7 @@ def _claim_row(row: Row, records: Sequence[Record], verdicts: Mapping[str, str])
     claim = row.claim
     runs = _runs(claim, records)
     snapshot = snapshot_cell(row.snapshot, claim, runs)
-    trajectory = trajectory_cell(row.trajectory, claim, runs)
+    trajectory = trajectory_cell(row, runs)
     return {
         "row": row.row,
         "quantity": row.quantity,
@@ -168,15 +173,17 @@ def _frame(table: PublishedTable, records: Sequence[Record], verdicts: Mapping[s
     return frame
 
 
-def build_tables(metrics: pd.DataFrame, claims: Path | str, published: Path | str) -> dict[str, pd.DataFrame]:
+def build_tables(
+    metrics: pd.DataFrame, claims: Sequence[Path | str], published: Sequence[Path | str]
+) -> dict[str, pd.DataFrame]:
     """Every published table by name (N1 ...), and `verdicts`, one row a claim, from a metrics table.
 
-    `claims` and `published` are the paths of resources/claims.yaml and resources/published_tables.yaml. Columns:
+    `claims` and `published` are paths of claims files and of published tables, as in resources/. Columns:
     docs/verdicts.md. `frame.attrs` has title and caption. What was not trained is the word "missing" and a NaN.
-    Raises GrokatlasError for a fault in either file, in one line.
+    Raises GrokatlasError for a fault in any file, in one line.
     """
-    parsed = load_claims(claims)
-    tables = load_published(published, parsed)
+    parsed = load_claims(*claims)
+    tables = [table for path in published for table in load_published(path, parsed)]
     records = read_records(metrics)
     verdicts = judge_records(parsed, records)
     verdicts.attrs = {

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..claims import Claim, read_yaml
+from ..claims import Claim, read_yaml, words
 from ..errors import GrokatlasError
 from ..vocabulary import check_readout
 from .computed import COMPUTATIONS
+from .wording import percent
 
 ROW_KEYS = {
-    "row", "quantity", "published", "author_log", "claim", "snapshot", "trajectory", "points_of", "as", "compute",
-    "expected", "tolerance",
+    "row", "quantity", "published", "author_log", "claim", "snapshot", "trajectory", "points_of", "cases_of", "as",
+    "until", "compute", "expected", "tolerance",
 }  # fmt: skip
-SNAPSHOTS = ("accuracy_at", "score_at", "pca_at")
+SNAPSHOTS = ("accuracy_at", "score_at", "pca_at", "value_at")
 # The trajectory beside a point: a stride's last five probes at the published cadence, or the accuracy in all its words.
 PROBES_BEFORE = 40_000
 ACCURACY_SUMMARY = (
@@ -35,7 +36,10 @@ class ReadoutSpec:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a published table; either `claim` or `compute` is set."""
+    """One row of a published table; either `claim` or `compute` is set.
+
+    `until`: the step up to which the trajectory readouts read, if it is not the claim's horizon.
+    """
 
     row: str
     quantity: str
@@ -44,6 +48,7 @@ class Row:
     claim: Claim | None = None
     snapshot: ReadoutSpec | None = None
     trajectory: Sequence[ReadoutSpec] = ()
+    until: int | None = None
     compute: ReadoutSpec | None = None
     expected: Any = None
     tolerance: float | None = None
@@ -79,26 +84,60 @@ def _point_trajectory(snapshot: ReadoutSpec) -> list[ReadoutSpec]:
     return []
 
 
+def _point_row(given: Mapping[str, Any], label: str, claim: Claim, trajectory: Sequence[ReadoutSpec]) -> Row:
+    logs, text = given.get("author_log", ""), claim.published
+    if claim.predicate.readout == "accuracy_at":
+        text = percent(claim.predicate.to[0])
+    snapshot = ReadoutSpec(claim.predicate.readout, claim.predicate.arguments)
+    return Row(
+        row=f"{label}, step {claim.point:,}",
+        quantity=given["quantity"],
+        published=str(given.get("as", {}).get(claim.point, text)),
+        author_log=str(logs.get(claim.point, "") if isinstance(logs, Mapping) else logs),
+        claim=claim,
+        snapshot=snapshot,
+        trajectory=trajectory or _point_trajectory(snapshot),
+        until=given.get("until"),
+    )
+
+
 def _point_rows(given: Mapping[str, Any], claims: Sequence[Claim], where: str) -> list[Row]:
     points = [claim for claim in claims if claim.family == given["points_of"] and claim.point is not None]
     if not points:
         raise GrokatlasError(f"{where}: points_of {given['points_of']!r} names no claim with points")
-    logs = given.get("author_log", {})
-    rows = []
-    for claim in points:
-        snapshot = ReadoutSpec(claim.predicate.readout, claim.predicate.arguments)
-        rows.append(
-            Row(
-                row=f"{given['row']}, step {claim.point:,}",
-                quantity=given["quantity"],
-                published=str(given.get("as", {}).get(claim.point, claim.published)),
-                author_log=str(logs.get(claim.point, "") if isinstance(logs, Mapping) else logs),
-                claim=claim,
-                snapshot=snapshot,
-                trajectory=_point_trajectory(snapshot),
-            )
-        )
+    return [_point_row(given, given["row"], claim, ()) for claim in points]
+
+
+def _case_rows(given: Mapping[str, Any], claims: Sequence[Claim], where: str) -> list[Row]:
+    """One row a case (and point) of a claim; the row's label may name the case's columns in braces."""
+    cases = [claim for claim in claims if claim.entry == given["cases_of"] and claim.case]
+    if not cases:
+        raise GrokatlasError(f"{where}: cases_of {given['cases_of']!r} names no claim with cases")
+    trajectory, rows = _specs(given, where), []
+    for claim in cases:
+        label = words(given["row"], claim.case, where)
+        if claim.point is not None:
+            rows.append(_point_row(given, label, claim, trajectory))
+        else:
+            rows.append(_claim_row(given | {"published": claim.published, "row": label}, claim, trajectory, where))
     return rows
+
+
+def _specs(given: Mapping[str, Any], where: str) -> list[ReadoutSpec]:
+    specs = given.get("trajectory", [])
+    return [_spec(spec, f"{where}, trajectory") for spec in (specs if isinstance(specs, list) else [specs])]
+
+
+def _claim_row(given: Mapping[str, Any], claim: Claim, trajectory: Sequence[ReadoutSpec], where: str) -> Row:
+    return Row(
+        row=given["row"],
+        quantity=given["quantity"],
+        published=str(given.get("published", "")),
+        author_log=str(given.get("author_log", "")),
+        claim=claim,
+        snapshot=_spec(given["snapshot"], f"{where}, snapshot", SNAPSHOTS) if "snapshot" in given else None,
+        trajectory=trajectory,
+    )
 
 
 def _computed_row(given: Mapping[str, Any], where: str) -> Row:
@@ -125,26 +164,18 @@ def _rows(given: Any, claims: Sequence[Claim], where: str) -> list[Row]:
     for key in ("row", "quantity"):
         if key not in given:
             raise GrokatlasError(f"{where}: key {key!r} is missing")
-    if sum(key in given for key in ("claim", "points_of", "compute")) != 1:
-        raise GrokatlasError(f"{where}: give exactly one of claim, points_of or compute")
+    if sum(key in given for key in ("claim", "points_of", "cases_of", "compute")) != 1:
+        raise GrokatlasError(f"{where}: give exactly one of claim, points_of, cases_of or compute")
     if "points_of" in given:
         return _point_rows(given, claims, where)
+    if "cases_of" in given:
+        return _case_rows(given, claims, where)
     if "compute" in given:
         return [_computed_row(given, where)]
     claim = next((claim for claim in claims if claim.id == given["claim"]), None)
     if claim is None:
         raise GrokatlasError(f"{where}: claim {given['claim']!r} is in no claims file")
-    return [
-        Row(
-            row=given["row"],
-            quantity=given["quantity"],
-            published=str(given.get("published", "")),
-            author_log=str(given.get("author_log", "")),
-            claim=claim,
-            snapshot=_spec(given["snapshot"], f"{where}, snapshot", SNAPSHOTS) if "snapshot" in given else None,
-            trajectory=[_spec(given["trajectory"], f"{where}, trajectory")] if "trajectory" in given else (),
-        )
-    ]
+    return [_claim_row(given, claim, _specs(given, where), where)]
 
 
 def load_published(path: Path | str, claims: Sequence[Claim]) -> list[PublishedTable]:

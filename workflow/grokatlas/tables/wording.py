@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, isnan
+from typing import Any
 
 import numpy as np
+
+from ..verdicts import wilson
 
 Say = Callable[[float], str]
 
@@ -41,7 +44,22 @@ def whole(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
-# readout -> what it is called beside its number, and how the number is written
+def number(value: float) -> str:
+    """A dimension, count or ratio: four significant digits."""
+    return f"{value:,.4g}"
+
+
+def nats(value: float) -> str:
+    """A difference of entropies."""
+    return f"{value:+.3f} nats"
+
+
+def difference(value: float) -> str:
+    """A difference of dimensions or counts, with its sign."""
+    return f"{value:+,.4g}"
+
+
+# readout -> what it is called beside its number (with its arguments in braces), and how the number is written
 WORDS: dict[str, tuple[str, Say]] = {
     "accuracy_at": ("", percent),
     "score_at": ("", score),
@@ -72,20 +90,56 @@ WORDS: dict[str, tuple[str, Say]] = {
     "leading_stride": ("leading stride of the last 40% of probes", whole),
     "tail_score": ("median of the last 40% of probes", score),
     "coexistence_steps": ("longest, steps", whole),
+    "time_to_accuracy": ("at step", whole),
+    "first_step_at": ("at step", whole),
+    "reaches_accuracy": ("groks", percent),
+    "share_below_grok_since_grok": ("evaluations below 0.9 since", percent),
+    "low_stretch_at_end": ("below 0.9 at the end for, steps", whole),
+    "value_at": ("", number),
+    "across_seeds": ("{pick} over seeds", number),
+    "median_in_phase": ("median {phase}", number),
+    "fallen_over_solid": ("ratio of medians", number),
+    "at_grok": ("{offset:+d} evaluations from the grok step", number),
+    "first_solid_after_grok": ("solid, {offset:+d} or more", number),
+    "change_across_grok": ("difference", difference),
+    "first_step_reaching": ("first at step", whole),
+    "reached_from_grok": ("steps after the grok step", whole),
+    "loop_lead": ("lead {phase}", percent),
+    "loop_step": ("first at step", whole),
+    "loop_from_grok": ("steps after the grok step", whole),
+    "rank_correlation": ("rank correlation", signed),
+    "rank_correlation_low": ("its interval from", signed),
+    "rank_correlation_high": ("to", signed),
+    "fall_step": ("falls at step", whole),
+    "fall_low": ("its interval from", whole),
+    "fall_high": ("to", whole),
+    "fall_gap_to_grok": ("steps from there to the grok step", whole),
+    "fall_share_at_grok": ("share of the fall", percent),
+    "entropy_shape": ("smaller of rise and fall", nats),
+    "entropy_peak_over_grok": ("peak at this part of the way to the grok step", number),
+    "drift_ratio": ("times the drift between events", number),
+    "drift_p_value": ("p-value", p_value),
 }
 
 
+SHARES = {"reaches_accuracy"}  # 1 or 0 a run
 NOMINAL = {"first_lock_stride", "first_lock_class", "takeover_stride", "leading_stride"}
 
 
 def middle(readout: str, values: Sequence[float]) -> float:
-    """One number for several runs: the median, or the most frequent for strides, between which there is no middle."""
+    """One number for several runs: the median; the most frequent stride, having no middle; the share of ones."""
+    if readout in SHARES:
+        return float(np.mean(values))
     if readout not in NOMINAL:
         return float(np.median(values))
     return max(sorted(set(values)), key=list(values).count)
 
 
 def _spread(readout: str, happened: Sequence[float], say: Say) -> str:
+    if readout in SHARES:
+        low, high = wilson(int(sum(happened)), len(happened))
+        runs = f"{sum(happened):.0f} of {len(happened)} run{'s' * (len(happened) > 1)}"
+        return f"{runs} (95% interval of the share {low:.2f} to {high:.2f})"
     if readout in NOMINAL:
         counts = Counter(happened).most_common()
         if len(counts) == 1:
@@ -95,13 +149,14 @@ def _spread(readout: str, happened: Sequence[float], say: Say) -> str:
     return said if min(happened) == max(happened) else f"{said} [{say(min(happened))} to {say(max(happened))}]"
 
 
-def summary(readout: str, values: Sequence[float], finished: bool) -> str:
+def summary(readout: str, values: Sequence[float], finished: bool, arguments: Mapping[str, Any]) -> str:
     """Median and range of a readout over runs (strides: how many runs have which), in words.
 
     `values`: float [n]; NaN is what never happened, infinity what had not happened by the record's end. `finished`: the
     records reach the horizon, so that NaN may be called "never".
     """
     label, say = WORDS[readout]
+    label = label.format_map(arguments)
     happened = [value for value in values if isfinite(value)]
     absent = len(values) - len(happened)
     no = "never" if finished and any(map(isnan, values)) else "not by then"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from math import nan
+from math import inf, nan
 
 import numpy as np
 
 from .. import readouts
 from ..records import NO_INDEX, View
-from ..thresholds import SIGNIFICANCE
+from ..thresholds import GROK, SIGNIFICANCE
 from .reading import Reading
 
 
@@ -73,3 +73,43 @@ def regime_change_step(view: View, *, split: str = "test") -> Reading | None:
     if found.p_value >= SIGNIFICANCE or values[steps >= found.step].mean() >= values[steps < found.step].mean():
         return Reading(nan, None, reach)
     return Reading(float(found.step), found.step, reach)
+
+
+def first_reach(absent: float) -> Callable[..., Reading | None]:
+    """The readout that gives the first step with accuracy at `level` or more, or `absent`."""
+
+    def read(view: View, *, level: float, split: str = "test") -> Reading | None:
+        steps, values, reach = accuracy_series(view, split)
+        if not len(steps):
+            return None
+        there = np.flatnonzero(values >= level)
+        return (
+            Reading(float(steps[there[0]]), int(steps[there[0]]), reach) if len(there) else Reading(absent, None, reach)
+        )
+
+    return read
+
+
+time_to_accuracy, first_step_at = first_reach(inf), first_reach(nan)
+
+
+def reaches_accuracy(view: View, *, level: float, split: str = "test") -> Reading | None:
+    """1 if the accuracy is ever at `level` or more, else 0."""
+    found = first_step_at(view, level=level, split=split)
+    return None if found is None else Reading(float(found.step is not None), found.step, found.reach)
+
+
+def share_below_grok_since_grok(view: View, *, split: str = "test") -> Reading | None:
+    """Share of the evaluations from the first grok step on that are below 0.9; None if it never grokked."""
+    steps, values, reach = accuracy_series(view, split)
+    grokked = np.flatnonzero(values >= GROK)
+    return Reading(float(np.mean(values[grokked[0] :] < GROK)), reach, reach) if len(grokked) else None
+
+
+def low_stretch_at_end(view: View, *, split: str = "test") -> Reading | None:
+    """Steps since the accuracy was last 0.9 or more, since the start if never; None for a run that ends there."""
+    steps, values, reach = accuracy_series(view, split)
+    if not len(steps) or values[-1] >= GROK:
+        return None
+    good = steps[values >= GROK]
+    return Reading(float(reach - (good[-1] if len(good) else 0)), reach, reach)

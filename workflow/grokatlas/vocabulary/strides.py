@@ -16,14 +16,24 @@ from .reading import Reading
 COSETS = "12x8"
 
 
-def _scores(view: View, side: str, cosets: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Steps int [n] and the score float [n] of every stride of one side; empty if not all strides share the steps."""
-    probe, metric = f"strides_{cosets}", f"{side}_stride"
-    found = {s: view.series(probe, metric, "test", s) for s in view.record.strides(probe, metric)}
+def _every_stride(view: View, probe: str, metric: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    found = {s: view.series(probe, metric, "test", s) for s in view.record.indices(probe, metric)}
     if not found:
         return np.empty(0, dtype=np.int64), {}
     length = min(len(steps) for steps, _ in found.values())
     return next(iter(found.values()))[0][:length], {s: values[:length] for s, (_, values) in found.items()}
+
+
+def _scores(view: View, side: str, cosets: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Steps int [n] and the score float [n] of every stride of one side, as far as all strides go; empty for none."""
+    return _every_stride(view, f"strides_{cosets}", f"{side}_stride")
+
+
+def ring_scores(view: View, cosets: str) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """The same of the run's outer ring: the cosets for multiplication, all residues for addition."""
+    if view.record.columns["operation"] == "multiplication":
+        return _scores(view, "outer", cosets)
+    return _every_stride(view, "ring", "ring_stride")
 
 
 def _window(steps: np.ndarray, values: np.ndarray, start: int, stop: int | None) -> tuple[np.ndarray, np.ndarray]:
