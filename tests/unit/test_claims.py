@@ -7,7 +7,8 @@ import pytest
 import yaml
 from grokatlas.claims import load_claims
 from grokatlas.errors import GrokatlasError
-from grokatlas.verdicts import judge, wilson
+from grokatlas.intervals import wilson
+from grokatlas.verdicts import judge
 from synthetic import STRIDES, frame, run_columns, series, synthetic_metrics
 
 CLAIMS = Path(__file__).parents[2] / "resources" / "claims.yaml"

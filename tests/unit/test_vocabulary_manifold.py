@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from grokatlas import thresholds
 from grokatlas.records import MEASURES, View, read_records
-from grokatlas.tables.wording import WORDS
 from grokatlas.vocabulary import READOUTS, rows_query
+from grokatlas.wording import WORDS
 from manifold_records import parts, run, view
 from synthetic import frame, series
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .atomic import atomic_write
-from .evidence import HERE, metrics_path
-from .metrics import SCHEMA
+from .evidence import metrics_path
+from .metrics import HERE, SCHEMA
 
 
 def gather_metrics(paths: Iterable[Path | str], evidence: Iterable[Path | str], out: Path) -> None:

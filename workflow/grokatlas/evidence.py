@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # the Snakefile reads provenance in every job and loads neith
     from .checkpoints import Piece
 
 METRICS, PROVENANCE = "metrics.parquet", "provenance.csv"
-HERE = "here"  # the `origin` of rows that were measured in this results folder
 
 # What stands in provenance.csv beside the run's describing columns; an entry is a list where pieces of a run differ.
 PROVENANCE_COLUMNS = (

@@ -11,12 +11,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .atomic import write_text
+from .intervals import wilson
 from .leads import follow_leads
 from .report import BADGES, FIGURES
 from .tables import read_table
 from .tables.writing import markdown_rows
 from .thresholds import MAJORITY
-from .verdicts import CONTRADICTED, MISSING, REPRODUCED, UNDECIDED, UNTESTABLE, wilson
+from .verdicts import CONTRADICTED, MISSING, REPRODUCED, UNDECIDED, UNTESTABLE
 
 TEMPLATE = "findings.md.j2"
 ORDER = (CONTRADICTED, REPRODUCED, UNDECIDED, UNTESTABLE)

@@ -48,6 +48,7 @@ PROVENANCE_COLUMNS = [
     ("torch_version", pa.string(), "torch that trained"),
     ("origin", pa.string(), "here, or the evidence folder it was taken from; set when metrics are gathered"),
 ]
+HERE = "here"  # the origin of rows that were measured in this results folder
 SCHEMA = pa.schema(
     [
         pa.field(name, kind, metadata={"description": text})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from .metrics import RUN_COLUMNS
+from .metrics import HERE, RUN_COLUMNS
 from .readouts import unbroken
 
 SEED_COLUMNS = ("split_seed", "init_seed", "batch_seed")
@@ -63,6 +63,11 @@ class Record:
     def seed_text(self) -> str:
         """One number if the three seeds are equal, else split/init/batch."""
         return str(self.seeds[0]) if len(set(self.seeds)) == 1 else "/".join(map(str, self.seeds))
+
+    @property
+    def from_evidence(self) -> bool:
+        """Whether the run was taken from an evidence folder, not trained here."""
+        return self.columns["origin"] not in (HERE, None)
 
     @property
     def last_step(self) -> int:
@@ -123,7 +128,7 @@ def _wanted(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def read_records(metrics: pd.DataFrame) -> list[Record]:
     """Every run in the metrics table, in the order of their ids. A step measured twice counts once."""
-    names = [name for name, *_ in RUN_COLUMNS]
+    names = [*(name for name, *_ in RUN_COLUMNS), "origin"]
     rows = _wanted(metrics)
     described = metrics[names].drop_duplicates("run").sort_values("run")
     index = rows["index"].astype(float).fillna(NO_INDEX).astype(int)

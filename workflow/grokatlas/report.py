@@ -121,6 +121,7 @@ def _runs(metrics: pd.DataFrame) -> list[dict[str, str]]:
                 "steps trained": f"{part['step'].max():,}" + "".join(f", diverged at {step:,}" for step in diverged),
                 "evaluated every": _every(evaluated["step"]),
                 "probed every": _every(probed["step"]),
+                "from": ", ".join(sorted(part["origin"].dropna().unique())),
                 "device": ", ".join(sorted(part["device"].dropna().unique())),
                 "precision": ", ".join(sorted(part["precision"].dropna().unique())),
                 "torch": ", ".join(sorted(part["torch_version"].dropna().unique())),

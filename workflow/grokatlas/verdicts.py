@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, isnan, sqrt
-from statistics import NormalDist
+from math import inf, isfinite, isnan
 
 import pandas as pd
 
 from .claims import EITHER, Claim, Predicate
+from .intervals import wilson
 from .records import Record, View, matches, read_records
-from .thresholds import CONFIDENCE, MAJORITY
+from .thresholds import MAJORITY
 from .vocabulary import READOUTS, Reading, rows_query
+from .wording import WORDS
 
 REPRODUCED, CONTRADICTED, UNDECIDED = "reproduced", "contradicted", "undecided"
 UNTESTABLE, MISSING = "untestable", "missing"
@@ -42,26 +43,11 @@ class Outcome:
         """Measured, but neither long enough nor decided."""
         return self.truth is None and self.reading is not None
 
-    @property
-    def text(self) -> str:
+    def text(self, claim: Claim) -> str:
         """`run at step: value`, the row to look at."""
         value, step = self.reading.value, self.reading.step
-        said = "never" if isnan(value) else "not by then" if value == inf else f"{value:.6g}"
-        return f"{self.record.run} at {step if step is not None else self.reading.reach}: {said}"
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Wilson 95% interval of a share: 4 of 4 gives (0.51, 1), 3 of 3 (0.44, 1), 0 of 0 (0, 1).
-
-    Source: Wilson 1927, Journal of the American Statistical Association 22, 209.
-    """
-    if n == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    share = successes / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+        said = "never" if isnan(value) else "not by then" if value == inf else WORDS[claim.predicate.readout][1](value)
+        return f"{self.record.run} at {step if step is not None else self.reading.reach:,}: {said}"
 
 
 def _holds(predicate: Predicate, value: float) -> bool:
@@ -162,13 +148,13 @@ def decide(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[str, str]:
     if claim.quantifier == "always" and false:
         return (
             CONTRADICTED,
-            f"False in {false} of {_runs(len(decided))}; one counterexample is enough. {_first(decided, False)}",
+            f"False in {false} of {_runs(len(decided))}; one counterexample is enough. {_first(claim, decided, False)}",
         )
     if claim.quantifier == "exists":
         if true:
             return (
                 REPRODUCED,
-                f"True in {true} of {_runs(len(decided))}; one example is enough. {_first(decided, True)}",
+                f"True in {true} of {_runs(len(decided))}; one example is enough. {_first(claim, decided, True)}",
             )
         return UNDECIDED, f"True in none of {_runs(n)}; the share of such runs is below {high:.2f} (95%)."
     if low > MAJORITY:
@@ -178,8 +164,8 @@ def decide(claim: Claim, outcomes: Sequence[Outcome]) -> tuple[str, str]:
     return UNDECIDED, f"True in {share}: too few to tell from {MAJORITY}."
 
 
-def _first(decided: Sequence[Outcome], truth: bool) -> str:
-    return f"For one, {next(one.text for one in decided if one.truth is truth)}."
+def _first(claim: Claim, decided: Sequence[Outcome], truth: bool) -> str:
+    return f"For one, {next(one.text(claim) for one in decided if one.truth is truth)}."
 
 
 def _runs(n: int) -> str:
@@ -227,6 +213,7 @@ def _row(claim: Claim, records: Sequence[Record]) -> dict[str, object]:
         "verdict": verdict,
         "reason": reason,
         "runs": len(runs),
+        "from_evidence": sum(record.from_evidence for record in runs),
         "true": len(sides[True]),
         "false": len(sides[False]),
         "open": len(outcomes) - len(sides[True]) - len(sides[False]),
@@ -234,8 +221,8 @@ def _row(claim: Claim, records: Sequence[Record]) -> dict[str, object]:
         "share_true": counted_true / n if n else None,
         "wilson_low": low if n else None,
         "wilson_high": high if n else None,
-        "true_in": "; ".join(one.text for one in sides[True]),
-        "false_in": "; ".join(one.text for one in sides[False]),
+        "true_in": "; ".join(one.text(claim) for one in sides[True]),
+        "false_in": "; ".join(one.text(claim) for one in sides[False]),
         "query": _query(claim, outcomes, records),
     }
 

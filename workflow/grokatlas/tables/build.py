@@ -14,11 +14,13 @@ from ..records import MEASURES, NO_INDEX, Record, View, read_records
 from ..verdicts import CONTRADICTED, MISSING, REPRODUCED, judge_records, population
 from ..vocabulary import READOUTS
 from ..vocabulary.strides import COSETS
+from ..wording import WORDS, middle, summary
 from .computed import COMPUTATIONS
 from .published import PublishedTable, ReadoutSpec, Row, load_published
-from .wording import WORDS, middle, summary
 
 PUBLISHED_SEEDS = (42, 42, 42)
+DAGGER = "†"
+EVIDENCE_NOTE = f" {DAGGER}: a run kept in resources/evidence, not trained here."
 LISTED = 4  # so many runs are listed one by one; more are summarised
 
 
@@ -110,7 +112,8 @@ def trajectory_cell(row: Row, runs: Sequence[Record]) -> Cell:
 
 
 def _seeds(runs: Sequence[Record]) -> str:
-    seeds = list(dict.fromkeys(record.seed_text for record in runs))
+    """The seeds of the runs; a dagger marks those taken from evidence."""
+    seeds = list(dict.fromkeys(record.seed_text + DAGGER * record.from_evidence for record in runs))
     return ", ".join(seeds) + (f" ({len(runs)} runs)" if len(runs) != len(seeds) else "")
 
 
@@ -169,7 +172,8 @@ def _frame(table: PublishedTable, records: Sequence[Record], verdicts: Mapping[s
     frame = pd.DataFrame(rows)
     whole = ["cadence", "steps_published", "steps_trained"]
     frame[whole] = frame[whole].astype("Int64")
-    frame.attrs = {"title": f"{table.name}: {table.title}", "caption": table.caption}
+    note = EVIDENCE_NOTE if frame["seeds"].str.contains(DAGGER).any() else ""
+    frame.attrs = {"title": f"{table.name}: {table.title}", "caption": table.caption + note}
     return frame
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from ..claims import Claim, read_yaml, words
 from ..errors import GrokatlasError
 from ..vocabulary import check_readout
+from ..wording import percent
 from .computed import COMPUTATIONS
-from .wording import percent
 
 ROW_KEYS = {
     "row", "quantity", "published", "author_log", "claim", "snapshot", "trajectory", "points_of", "cases_of", "as",

@@ -12,7 +12,18 @@ import pyarrow.parquet as pq
 from ..atomic import atomic_write, write_text
 from .build import display_columns
 
-WHOLE = ("horizon", "cadence", "runs", "true", "false", "open", "counted", "steps_published", "steps_trained")
+WHOLE = (
+    "horizon",
+    "cadence",
+    "runs",
+    "from_evidence",
+    "true",
+    "false",
+    "open",
+    "counted",
+    "steps_published",
+    "steps_trained",
+)
 FLOATS = ("share_true", "wilson_low", "wilson_high", "snapshot_value", "trajectory_value")
 
 

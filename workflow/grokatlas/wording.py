@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..verdicts import wilson
+from .intervals import wilson
 
 Say = Callable[[float], str]
 
