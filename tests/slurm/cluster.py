@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+DEFAULT_CONF = Path("/etc/slurm/slurm.conf")
 DAEMONS = ("munged", "slurmctld", "slurmd")
 MISSING = "no SLURM here: `make test-slurm` installs slurm-wlm and munge with apt when run as root"
 
@@ -58,10 +59,12 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=3
 JobAcctGatherParams=OverMemoryKill
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs=16 CoresPerSocket=16 RealMemory=64000 Gres=gpu:2 State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs=64 CoresPerSocket=64 RealMemory=256000 Gres=gpu:2 State=UNKNOWN
+NodeName=bare NodeAddr=127.0.0.1 Port={other_port} CPUs=1 State=DOWN Reason="no GPU, for the bad inputs"
 PartitionName=cpu Nodes={host} Default=YES PriorityTier=1
 PartitionName=gpu Nodes={host} PriorityTier=10 GraceTime=15
 PartitionName=high Nodes={host} PriorityTier=20 PreemptMode=OFF
+PartitionName=bare Nodes=bare
 """
 
 
@@ -89,7 +92,7 @@ class Cluster:
         for name in ("state", "spool"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
-        ports = {"ctld_port": free_port(), "d_port": free_port()}
+        ports = {name: free_port() for name in ("ctld_port", "d_port", "other_port")}
         (self.folder / "slurm.conf").write_text(CONF.format(host=self.host, folder=self.folder, **ports))
         devices = []
         for i in range(2):
@@ -98,6 +101,11 @@ class Cluster:
                 os.mknod(device, 0o20666, os.makedev(1, 3))
             devices.append(f"NodeName={self.host} Name=gpu File={device}\n")
         (self.folder / "gres.conf").write_text("".join(devices))
+        # Some programs clear SLURM's variables and look here; a SLURM that this machine has already is left alone.
+        if not DEFAULT_CONF.exists():
+            DEFAULT_CONF.parent.mkdir(exist_ok=True)
+            DEFAULT_CONF.unlink(missing_ok=True)
+            DEFAULT_CONF.symlink_to(self.folder / "slurm.conf")
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
@@ -106,7 +114,7 @@ class Cluster:
         subprocess.run(["munged", "--force", *(f"--{k}={v}" for k, v in at.items())], check=True, capture_output=True)
         self.start_controller()
         self.run("slurmd", "-N", self.host)
-        self.wait_for(lambda: self.run("sinfo", "-h", "-o", "%T").split() == ["idle"], "the node to be idle")
+        self.wait_for(lambda: "idle" in self.run("sinfo", "-h", "-p", "cpu", "-o", "%T"), "the node to be idle")
 
     def start_controller(self) -> None:
         self.run("slurmctld")
@@ -121,6 +129,8 @@ class Cluster:
         time.sleep(1)
         for name in ("slurmd", "slurmctld", "munged"):
             self._end(name, signal.SIGTERM)
+        if DEFAULT_CONF.is_symlink() and DEFAULT_CONF.readlink() == self.folder / "slurm.conf":
+            DEFAULT_CONF.unlink()
 
     def _end(self, name: str, number: signal.Signals) -> None:
         path = self.folder / f"{name}.pid"

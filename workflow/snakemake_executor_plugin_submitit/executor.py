@@ -6,9 +6,9 @@ import atexit
 import hashlib
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
@@ -43,7 +43,15 @@ class Executor(RemoteExecutor):
     """Submits, adopts, watches and cancels jobs of one working directory."""
 
     def __post_init__(self) -> None:
-        """Check the cluster, take the lock, and find out what an earlier controller left. Raises WorkflowError."""
+        """Check the cluster, take the lock, and find out what an earlier controller left; refuse in one line."""
+        try:
+            self.prepare()
+        except WorkflowError as error:
+            self.logger.error(str(error))
+            raise SystemExit(1) from None  # Snakemake would print where in this file it was raised
+
+    def prepare(self) -> None:
+        """Everything that comes before the first job. Raises WorkflowError."""
         self.settings: ExecutorSettings = self.executor_settings or ExecutorSettings()
         self.folder = Path(".snakemake/submitit").absolute()
         self.claimed: set[str] = set()  # keys of jobs that this controller submitted or adopted
@@ -68,8 +76,9 @@ class Executor(RemoteExecutor):
     # --- what a job runs -----------------------------------------------------------------------------------------
 
     def get_job_args(self, job: JobExecutorInterface) -> str:
-        """As for any remote job, but with the job's own cores, and waiting for inputs alone: this controller's temporary
-        folder may be gone by then.
+        """As for any remote job, but with the job's own cores, and waiting for inputs alone.
+
+        This controller's temporary folder, which Snakemake would have it wait for, may be gone by then.
         """
         waiting = format_cli_arg("--wait-for-files", job.get_wait_for_files())
         return join_cli_args([RealExecutor.get_job_args(self, job, cores=job.threads), waiting])
@@ -159,7 +168,7 @@ class Executor(RemoteExecutor):
         self.report_job_submission(SubmittedJobInfo(job, external_jobid=entry.job_id, aux={"key": entry.key}))
 
     def refuse(self, jobs: list[JobExecutorInterface], keys: list[str], message: str) -> None:
-        """sbatch said no."""
+        """Sbatch said no."""
         for job, key in zip(jobs, keys, strict=True):
             self.registry.forget(key)
             self.report_job_error(SubmittedJobInfo(job), msg=f"not submitted: {message}. ")
@@ -215,7 +224,9 @@ class Executor(RemoteExecutor):
     # --- ending --------------------------------------------------------------------------------------------------
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
-        """Cancel what this controller submitted or adopted: by its own list, since Snakemake's has gaps during a look."""
+        """Cancel what this controller submitted or adopted; from its own list: Snakemake's has gaps."""
+        if not self.controller.held:
+            return  # another controller has the jobs now
         try:
             heal(self.registry, self.cluster)
             ours = [entry for entry in self.registry.entries() if entry.key in self.claimed]

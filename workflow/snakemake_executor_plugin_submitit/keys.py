@@ -16,7 +16,7 @@ def members(job: JobExecutorInterface) -> list[Any]:
 
 
 def job_key(job: JobExecutorInterface) -> str:
-    """Hex digest of rule, wildcards, params, inputs and outputs. Resources are left out: more memory is the same job."""
+    """Hex digest of rule, wildcards, params, inputs and outputs. Without resources: more memory is the same job."""
     content = [
         [
             member.rule.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterable
@@ -40,11 +41,8 @@ class Local:
                 os.kill(int(job_id), signal.SIGINT)
 
     def _lives(self, job_id: str) -> bool:
-        if os.path.exists(f"/proc/{job_id}"):
-            try:
-                os.waitpid(int(job_id), os.WNOHANG)  # if it is this controller's own child and has ended
-            except ChildProcessError:
-                pass
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(int(job_id), os.WNOHANG)  # if it is this controller's own child and has ended
         return self._mark in _read(Path(f"/proc/{job_id}/cmdline"))
 
 

@@ -1,7 +1,7 @@
 """One controller a working directory: a file with host, pid and a heartbeat.
 
-Snakemake's own lock survives kill -9 and then refuses the next command, so the profile turns it off; this one tells a dead
-controller from a live one.
+Snakemake's own lock survives kill -9 and then refuses the next command, so the profile turns it off; this one tells a
+dead controller from a live one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class ControllerLock:
         self._path = path
         self._mine = {"host": socket.gethostname(), "pid": os.getpid(), "started": _start_of(os.getpid())}
         self._stop = threading.Event()
-        self._held = False
+        self.held = False
 
     def acquire(self, say: Callable[[str], None]) -> None:
         """Take the lock, breaking a stale one with a message. Raises WorkflowError if its holder is alive."""
@@ -44,23 +44,23 @@ class ControllerLock:
             if holder:
                 say(f"The controller before (host {holder['host']}, pid {holder['pid']}) died; its lock is broken.")
             self._write()
-        self._held = True
+        self.held = True
         threading.Thread(target=self._beat, daemon=True).start()
 
     def check(self) -> None:
         """Raise WorkflowError if another controller took the lock, this one having seemed dead."""
         holder = self._read()
         if holder is None or any(holder[name] != value for name, value in self._mine.items()):
-            self._held = False
+            self.held = False
             raise WorkflowError("another controller took over this folder; this one submits nothing more")
 
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         self._stop.set()
-        if self._held:
+        if self.held:
             with self._guard():
                 self._path.unlink(missing_ok=True)
-        self._held = False
+        self.held = False
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 import time
@@ -34,7 +33,7 @@ def read_result(entry: Entry) -> Outcome | None:
     """The outcome that the job itself wrote; None if it wrote none (yet)."""
     path = Path(entry.folder) / f"{entry.job_id}_0_result.pkl"
     try:
-        os.listdir(path.parent)  # makes a network file system look again
+        list(path.parent.iterdir())  # makes a network file system look again
         kind, value = pickle.loads(path.read_bytes())
     except (FileNotFoundError, EOFError):
         return None

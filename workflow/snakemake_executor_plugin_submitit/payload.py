@@ -59,7 +59,7 @@ class Payload:
             os.killpg(self._pid, signal.SIGTERM)
 
     def _ended(self) -> bool:
-        """Whether the command has ended. By waitpid: this also runs in a signal handler, where Popen's lock may be held."""
+        """Whether the command has ended. By waitpid: in a signal handler Popen's lock may be held already."""
         if self._code is None and self._pid:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)

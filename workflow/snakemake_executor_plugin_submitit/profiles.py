@@ -1,8 +1,8 @@
 """`--profile slurm` finds `profiles/slurm`.
 
-Snakemake looks for `--workflow-profile NAME` in `profiles/NAME`, but for `--profile NAME` only in the working directory and
-in the configuration folders of the user and the site. Plugins are imported before the command line is read, so this one
-writes the path out; Snakemake then prints it ("Using profile profiles/slurm").
+Snakemake looks for `--workflow-profile NAME` in `profiles/NAME`, but for `--profile NAME` only in the working directory
+and in the configuration folders of the user and the site. Plugins are imported before the command line is read, so this
+one writes the path out; Snakemake then prints it ("Using profile profiles/slurm").
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def job_request(job: JobExecutorInterface, settings: ExecutorSettings) -> Reques
 
 
 def sbatch_parameters(request: Request, settings: ExecutorSettings) -> dict:
-    """submitit's names of sbatch options. None leaves an option out."""
+    """Submitit's names of sbatch options. None leaves an option out."""
     extra = dict(option.partition("=")[::2] for option in settings.sbatch)
     return {
         "partition": request.partition,

@@ -84,18 +84,19 @@ class Slurm:
             name, _, has = line.partition("|")
             default = name.rstrip("*") if name.endswith("*") else default
             partitions[name.rstrip("*")] = f"{partitions.get(name.rstrip('*'), '')},{has}"
+        edit = "profiles/slurm/profile.yaml. Nothing was submitted."
         for request in requests:
             for name in (request.partition or default or "").split(","):
                 where = f"rule {request.rule} asks for"
                 if name and name not in partitions:
                     raise WorkflowError(
                         f"{where} partition {name}, which SLURM does not have (it has {', '.join(partitions)}); "
-                        "name another in profiles/slurm/profile.yaml. Nothing was submitted."
+                        f"name another in {edit}"
                     )
                 if name and request.gpus and f",{gres}" not in partitions[name]:
                     raise WorkflowError(
-                        f"{where} {request.gpus} GPU ({gres}), but partition {name} has none; set submitit-gpu-partition "
-                        "or the rule's gpu in profiles/slurm/profile.yaml. Nothing was submitted."
+                        f"{where} {request.gpus} GPU ({gres}), but partition {name} has none; set "
+                        f"submitit-gpu-partition or the rule's gpu in {edit}"
                     )
 
     def states(self, job_ids: Iterable[str]) -> dict[str, State]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ def submit(
     """
     folder = Path(entries[0].folder)
     save_seconds = max(10.0, settings.signal_seconds - 15.0)
-    payloads = [payload.Payload(command, os.getcwd(), save_seconds) for command in commands]
+    payloads = [payload.Payload(command, str(Path.cwd()), save_seconds) for command in commands]
     if settings.cluster == "local":
         executor = submitit.LocalExecutor(folder, max_num_timeout=settings.max_timeouts)
         executor.update_parameters(
@@ -60,7 +59,10 @@ def submit(
 
 
 def _fetch_payload(folder: Path) -> list[str]:
-    """submitit names payloads after the job id once sbatch has returned; a job whose controller died then helps itself."""
+    """Each job copies its payload to where submitit looks for it.
+
+    Submitit does so once sbatch has returned, too late for a controller that died in between.
+    """
     target = f'{shlex.quote(str(folder))}/"$id"_submitted.pkl'
     source = f"{shlex.quote(str(folder))}/payload-${{SLURM_ARRAY_TASK_ID:-0}}.pkl"
     return [JOB_ID, f"[ -e {target} ] || cp {source} {target}"]
