@@ -59,7 +59,8 @@ class Outcomes:
         if state and not state.ended:
             self._ended_at.pop(entry.key, None)
             return None
-        if time.monotonic() - self._ended_at.setdefault(entry.key, time.monotonic()) < self._patience:
+        now = time.monotonic()
+        if now - self._ended_at.setdefault(entry.key, now) < self._patience:
             return None
         return Outcome(False, _describe(state))
 
