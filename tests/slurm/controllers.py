@@ -60,26 +60,40 @@ class Checkout:
         return [f"results/stacks/{stack.id}/{kind}-{segment.name}.json"
                 for stack in self.stacks() for segment in stack.segments]  # fmt: skip
 
+    def train_alone(self) -> subprocess.Popen:
+        """The same runs in one go, without Snakemake, in a folder `alone`."""
+        alone = self.folder / "alone"
+        alone.mkdir(exist_ok=True)
+        shutil.copy(self.folder / "config.yaml", alone)
+        command = [sys.executable, "-m", "grokatlas.cli", "train", "--config", "config.yaml", "--threads", "1"]
+        return subprocess.Popen(command, cwd=alone, env=self.environment, stderr=subprocess.DEVNULL)
+
     def stacks(self):
         from grokatlas.config import read_config
         from grokatlas.stacks import build_stacks
 
         return list(build_stacks(read_config(self.folder / "config.yaml")).values())
 
-    def run_folders(self):
+    def run_folders(self, inside: str = "."):
         from grokatlas.checkpoints import RunFolder
 
-        return [RunFolder(self.folder / "results", plan.run) for stack in self.stacks() for plan in stack.plans]
+        return [
+            RunFolder(self.folder / inside / "results", plan.run) for stack in self.stacks() for plan in stack.plans
+        ]
 
     def ledgers(self) -> list[list[tuple[int, int]]]:
         """The pieces (start, stop) in which each run was trained."""
         return [[(piece.start, piece.stop) for piece in folder.ledger()] for folder in self.run_folders()]
 
     def jobs(self) -> dict[str, tuple[str, str]]:
-        """Name -> (id, state) of every SLURM job ever submitted from here; fails if two have one name."""
+        """Name -> (id, state) of every SLURM job ever submitted from here; fails if two have one name.
+
+        Elements of an array share a name, with a plus sign in it, until they start.
+        """
         listing = self.cluster.run("squeue", "-r", "--states=all", "-h", "-o", "%i|%T|%j|%Z")
         rows = [line.split("|") for line in listing.splitlines()]
-        ours = [(name, (job, state)) for job, state, name, folder in rows if folder == str(self.folder)]
+        ours = [(f"{name} {job}" if "+" in name else name, (job, state))
+                for job, state, name, folder in rows if folder == str(self.folder)]  # fmt: skip
         assert len(ours) == len(dict(ours)), ours
         return dict(ours)
 

@@ -1,8 +1,6 @@
 """What a cluster does to a user, and what it costs: on a real SLURM, with the real plugin and real training."""
 
 import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -56,14 +54,8 @@ def test_a_time_limit_is_resumed_to_the_same_bits(side_by_side, row):
     (pieces,) = checkout.ledgers()
     assert len(pieces) > 1
     assert contiguous(pieces)
-    straight = checkout.folder / "straight"
-    straight.mkdir()
-    (straight / "config.yaml").write_text((checkout.folder / "config.yaml").read_text())
-    train = [sys.executable, "-m", "grokatlas.cli", "train", "--config", "config.yaml", "--threads", "1"]
-    subprocess.run(train, cwd=straight, env=checkout.environment, check=True, capture_output=True)
-    (folder,) = checkout.run_folders()
-    whole = type(folder)(straight / "results", folder.run)
-    assert whole.ledger()[0].stop == pieces[-1][1]
+    (folder,), (whole,) = checkout.run_folders(), checkout.run_folders("alone")
+    assert whole.ledger()[-1].stop == pieces[-1][1]
     assert folder.sidecar(pieces[-1][1])["sha256"] == whole.sidecar(pieces[-1][1])["sha256"]
     assert folder.evaluations_path.read_text() == whole.evaluations_path.read_text()
     row("a time limit of 1 minute on a longer job", f"saved and requeued itself {len(pieces) - 1} times; same bits as "

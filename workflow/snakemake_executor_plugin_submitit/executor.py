@@ -126,6 +126,8 @@ class Executor(RemoteExecutor):
 
     def submit(self, jobs: list[JobExecutorInterface], request: Request) -> None:
         """Write the intent, submit, record the ids. A job that SLURM refuses is an error of that job."""
+        from submitit.core.utils import FailedJobError, FailedSubmissionError
+
         from .submission import submit  # submitit is not needed by those who only start Snakemake
 
         self.controller.check()
@@ -143,7 +145,7 @@ class Executor(RemoteExecutor):
             try:
                 ids = submit(entries, commands, request, self.settings)
                 break
-            except Exception as error:
+            except (FailedJobError, FailedSubmissionError) as error:
                 message = one_line(str(error))
                 if not any(sign in message for sign in AWAY):
                     self.refuse(jobs, keys, message)
