@@ -126,7 +126,8 @@ class Cluster:
     def stop(self) -> None:
         """Cancel every job and end the daemons, by their pid files."""
         self.run("scancel", "--user=root", check=False)
-        time.sleep(1)
+        # Jobs end KillWait after their TERM, as long as slurmd is there to do it.
+        self.wait_for(lambda: not self.run("squeue", "-h", "-t", "R,CG", check=False), "the jobs to end")
         for name in ("slurmd", "slurmctld", "munged"):
             self._end(name, signal.SIGTERM)
         if DEFAULT_CONF.is_symlink() and DEFAULT_CONF.readlink() == self.folder / "slurm.conf":
