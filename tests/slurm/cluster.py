@@ -62,7 +62,7 @@ GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs=64 CoresPerSocket=64 RealMemory=256000 Gres=gpu:2 State=UNKNOWN
 NodeName=bare NodeAddr=127.0.0.1 Port={other_port} CPUs=1 State=DOWN Reason="no GPU, for the bad inputs"
 PartitionName=cpu Nodes={host} Default=YES PriorityTier=1
-PartitionName=gpu Nodes={host} PriorityTier=10 GraceTime=15
+PartitionName=gpu Nodes={host} PriorityTier=10 GraceTime=60
 PartitionName=high Nodes={host} PriorityTier=20 PreemptMode=OFF
 PartitionName=bare Nodes=bare
 """

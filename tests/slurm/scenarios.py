@@ -18,7 +18,7 @@ LIMITED_SECONDS = 110
 def end_to_end(cluster: Cluster, folder: Path) -> Checkout:
     """Config to report on two stand-in GPUs; then there is nothing to be done."""
     checkout = Checkout(folder, cluster)
-    checkout.configure(weight_decay=(1.0, 2.0), steps=1000, every=250, segment_steps=500)
+    checkout.configure(weight_decay=(1.0, 2.0), steps=500, every=250)
     checkout.first = checkout.start()
     checkout.first.wait(600)
     checkout.again = checkout.start().wait()
@@ -94,7 +94,7 @@ def failing_rule(cluster: Cluster, folder: Path) -> Checkout:
 def controller_killed(cluster: Cluster, folder: Path) -> Checkout:
     """Kill -9 twice: in the instant after sbatch, and with jobs in flight, one of which ends unwatched."""
     checkout = Checkout(folder, cluster, {"submitit-array-size": 1})
-    checkout.configure(weight_decay=(1.0, 2.0), steps=6000, every=1000, segment_steps=3000, save_seconds=1)
+    checkout.configure(weight_decay=(1.0, 2.0), steps=4000, every=1000, segment_steps=2000, save_seconds=1)
     shim = folder / "bin" / "sbatch"  # the real sbatch, and then the death of whoever called it
     shim.parent.mkdir()
     shim.write_text('#!/bin/sh\n/usr/bin/env -u SHIM PATH="${PATH#*:}" sbatch "$@" >/dev/null\nkill -9 $PPID\n')

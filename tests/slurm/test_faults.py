@@ -44,7 +44,7 @@ def test_end_to_end_on_two_gpus(side_by_side):
     assert len({job.split("_")[0] for job in first}) == 1  # ready together: one array
     assert {job.split("_")[1] for job in first} == {"0", "1"}
     for pieces in checkout.ledgers():  # the preemption of another scenario may have cut one more piece
-        assert contiguous([(0, 0), *pieces, (1000, 1000)])
+        assert contiguous([(0, 0), *pieces, (500, 500)])
 
 
 def test_a_time_limit_is_resumed_to_the_same_bits(side_by_side, row):
@@ -120,7 +120,7 @@ def test_a_killed_controller_adopts_its_jobs(side_by_side, row):
     assert re.search(r"left \d jobs queued or running, and 1 that finished meanwhile|left [12] jobs", third)
     jobs = checkout.jobs()  # fails if two jobs have one name
     assert len(jobs) == 4  # two stacks of two segments: as many sbatch calls as distinct jobs
-    assert checkout.ledgers() == [[(0, 3000), (3000, 6000)]] * 2
+    assert checkout.ledgers() == [[(0, 2000), (2000, 4000)]] * 2
     assert "another controller is at work" in one_line(checkout.refused, "Nothing was submitted")
     row("the controller killed with -9, twice (once between sbatch and its answer)",
         f"the same command adopted the jobs; {len(jobs)} sbatch calls for {len(jobs)} jobs",

@@ -31,6 +31,8 @@ class Payload:
         try:
             while not self._ended():
                 time.sleep(0.2)
+        except subprocess.SubprocessError:  # from submitit's requeue, in the signal's handler
+            self._insist_on_requeue()
         except BaseException:  # Ctrl-C of a local job
             self._end()
             raise
@@ -49,6 +51,13 @@ class Payload:
         while "SLURM_JOB_ID" in os.environ and subprocess.run(["scontrol", "ping"], capture_output=True).returncode:
             time.sleep(PING_SECONDS)  # a requeue that SLURM does not hear would be lost
         return DelayedSubmission(Payload(self.command, self.folder, self.save_seconds))
+
+    @staticmethod
+    def _insist_on_requeue() -> None:
+        """SLURM was away, or preempts the job itself, its time of grace being over; it ends this loop."""
+        while True:
+            time.sleep(PING_SECONDS)
+            subprocess.run(["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], capture_output=True)
 
     def _on_term(self, *_: object) -> None:
         self._terminated = True
