@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: figures findings test lint unit workflow format clean
+.PHONY: figures findings test lint unit workflow test-slurm format clean
 
 figures: $(VENV)/.installed
 	$(BIN)/snakemake figures
@@ -35,6 +35,14 @@ unit: $(VENV)/.installed
 
 workflow: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/workflow
+
+# Faults on a real SLURM of this machine's own; prints the table of docs/reliability.md. As root, for slurmd.
+test-slurm: $(VENV)/.installed
+	@which slurmctld slurmd munged >/dev/null || test "$$(id -u)" = 0 || \
+	  { echo "No SLURM here: install slurm-wlm and munge, or run this as root to have apt do so"; exit 1; }
+	@which slurmctld slurmd munged >/dev/null || \
+	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends slurm-wlm munge; }
+	$(BIN)/python -m pytest tests/slurm
 
 format: $(VENV)/.installed
 	$(BIN)/ruff format .

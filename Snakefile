@@ -20,6 +20,10 @@ localrules:
     figures,
     tables,
     report,
+    aggregate,
+    judge,
+    figure,
+    html,
 
 
 rule all:
