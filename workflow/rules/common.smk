@@ -1,5 +1,6 @@
 # Functions and names shared by the rules. No torch here: this file is read again in every job.
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
@@ -51,14 +52,17 @@ def goals(wildcards):
 def due_steps(wildcards):
     """Run id -> cadences within the segment: what makes a checkpoint job due again when a sweep looks more often."""
     segment = SEGMENTS[wildcards.stack, wildcards.segment]
+    plans = STACKS[wildcards.stack].plans
+    return {plan.run.id: due_within(plan.cadences, segment) for plan in plans}
 
-    def within(plan):
-        due = [c for c in plan.cadences if c.steps > segment.start]
-        return sorted(
-            {(min(c.steps, segment.stop), c.evaluate_every, c.probe_every) for c in due}
-        )
 
-    return {plan.run.id: within(plan) for plan in STACKS[wildcards.stack].plans}
+@cache  # thousands of runs share a few cadences
+def due_within(cadences, segment):
+    """Cadences (end, evaluate_every, probe_every) cut to a segment."""
+    due = [c for c in cadences if c.steps > segment.start]
+    return sorted(
+        {(min(c.steps, segment.stop), c.evaluate_every, c.probe_every) for c in due}
+    )
 
 
 def metrics_files():
