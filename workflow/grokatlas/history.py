@@ -39,6 +39,11 @@ class Piece:
     seconds: float
     execution: Execution
 
+    @property
+    def steps_per_second(self) -> float | None:
+        """Optimizer steps a second, evaluations and saves included; None for a piece too short to have been timed."""
+        return (self.stop - self.start) / self.seconds if self.seconds > 0 else None
+
 
 class RunHistory:
     """The record of one run under `results/runs/{run id}`: what its files say without their tensors."""
@@ -98,6 +103,16 @@ class RunHistory:
             return [_piece(fields) for fields in self._divergence()["ledger"]]
         steps = self.checkpoint_steps()
         return self.sidecar(steps[-1])["ledger"] if steps else []
+
+    def newest_piece(self) -> Piece | None:
+        """The last entry of the ledger, None for an untrained run; for readers beside a process that trains the run."""
+        while True:
+            steps = self.checkpoint_steps()
+            try:
+                return next(reversed(self.ledger()), None)
+            except GrokatlasError:
+                if self.checkpoint_steps() == steps:
+                    raise  # else the checkpoint was dropped between listing and reading, having a newer one
 
     # --- evaluations --------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from ..errors import GrokatlasError
 from .bench import bench
 from .manage import prune, runs, train
 from .measure import probe, readout
+from .status import status
 
 EPILOG = """Shell completion: eval "$(_GROKATLAS_COMPLETE=bash_source grokatlas)"  (or zsh_source, fish_source)."""
 
@@ -24,7 +25,7 @@ def cli() -> None:
     """
 
 
-for command in (probe, readout, train, runs, prune, bench):
+for command in (probe, readout, train, status, runs, prune, bench):
     cli.add_command(command)
 
 
