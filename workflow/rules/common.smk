@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
 from grokatlas.figures.names import figure_names
+from grokatlas.speed import Speeds
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 
@@ -20,6 +21,7 @@ except GrokatlasError as bad:
 
 STACKS = build_stacks(CONFIG)
 SEGMENTS = {(stack.id, s.name): s for stack in STACKS.values() for s in stack.segments}
+SPEEDS = Speeds(CONFIG)
 RESULTS = str(CONFIG.settings.results)
 FIGURES = figure_names(
     sorted({plan.run.weight_decay for plan in CONFIG.plans.values()})
@@ -63,6 +65,29 @@ def due_within(cadences, segment):
     return sorted(
         {(min(c.steps, segment.stop), c.evaluate_every, c.probe_every) for c in due}
     )
+
+
+def train_minutes(wildcards, threads):
+    """Minutes to ask for, from the speed of what was trained before."""
+    segment = SEGMENTS[wildcards.stack, wildcards.segment]
+    plans = STACKS[wildcards.stack].plans
+    runs = [plan.run for plan in plans if plan.steps > segment.start]
+    return SPEEDS.train_minutes(runs, segment.stop - segment.start, threads)
+
+
+def checkpoint_minutes(wildcards):
+    """Minutes in which one run's segment can be replayed; most jobs only verify, in seconds."""
+    segment = SEGMENTS[wildcards.stack, wildcards.segment]
+    runs = [plan.run for plan in STACKS[wildcards.stack].plans]
+    return SPEEDS.replay_minutes(runs, segment.stop - segment.start)
+
+
+def probe_minutes(wildcards, threads):
+    """Minutes to ask for, from the number of snapshots."""
+    start = SEGMENTS[wildcards.stack, wildcards.segment].start
+    due = [c for cadences in due_steps(wildcards).values() for c in cadences]
+    snapshots = sum((stop - start) // probe_every for stop, _, probe_every in due)
+    return SPEEDS.probe_minutes(snapshots, threads)
 
 
 def metrics_files():
