@@ -17,8 +17,8 @@ from grokatlas.training.segment import train_segment
 SEEDS = list(range(1, 33))
 
 
-def config(folder, **top):
-    sweep = {"name": "t", "weight_decay": 2.0, "seed": SEEDS, "steps": 100_000, "evaluate_every": 5000,
+def config(folder, model="small", **top):
+    sweep = {"name": "t", "model": model, "weight_decay": 2.0, "seed": SEEDS, "steps": 100_000, "evaluate_every": 5000,
              "probe_every": 10_000}  # fmt: skip
     return parse_config({"results": str(folder), "sweeps": [sweep], "stack_size": 32, "device": "cpu", **top})
 
@@ -69,11 +69,13 @@ def test_the_lane_most_like_the_job_counts(tmp_path):
 
 
 def test_speeds_of_another_device_or_shape_do_not_count(tmp_path):
-    large = Run(layers=4, width=256, heads=8)
+    large = Run(layers=4, width=256, heads=8, weight_decay=2.0, seeds=Seeds(1, 1, 1))
     nothing = Speeds(config(tmp_path / "empty")).train_minutes(runs(1), 10_000, threads=1)
     trained(tmp_path, runs(1)[0], seconds=0.1, device="cuda")
     trained(tmp_path, large, seconds=500)
-    assert Speeds(config(tmp_path)).train_minutes(runs(1), 10_000, threads=1) == nothing
+    speeds = Speeds(config(tmp_path, model=["small", "large"]))
+    assert speeds.train_minutes(runs(1), 10_000, threads=1) == nothing
+    assert speeds.train_minutes([large], 1000, threads=1) == minutes(500)
 
 
 def test_a_damaged_sidecar_does_not_stop_the_graph(tmp_path):
