@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: figures findings test lint unit workflow test-slurm format clean
+.PHONY: figures findings test lint unit workflow test-slurm format scale graphs clean
 
 figures: $(VENV)/.installed
 	$(BIN)/snakemake figures
@@ -48,6 +48,23 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/snakefmt Snakefile workflow/rules
+
+# How long the graph of 10,000 runs takes to look at: docs/performance.md.
+scale: $(VENV)/.installed
+	$(BIN)/python tests/scale.py
+
+# The pictures of the graph in the README, drawn from what Snakemake prints.
+GRAPH := PYTHONHASHSEED=0 $(BIN)/snakemake --quiet --configfile $(CURDIR)/docs/images/graphs.yaml
+LAYOUT := dot -Tsvg -Grankdir=LR
+
+graphs: $(VENV)/.installed
+	@command -v dot > /dev/null || { echo "make graphs needs dot: install graphviz (apt-get install graphviz)"; exit 1; }
+	empty=$$(mktemp -d) && \
+	$(GRAPH) --directory $$empty --rulegraph dot > $$empty/rules.dot && \
+	$(GRAPH) --directory $$empty --dag dot -- results/metrics.parquet > $$empty/stack.dot && \
+	$(LAYOUT) $$empty/rules.dot -o docs/images/rules.svg && \
+	$(LAYOUT) $$empty/stack.dot -o docs/images/stack.svg && \
+	rm -r $$empty
 
 clean:
 	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache

@@ -9,7 +9,7 @@ import threading
 import pytest
 import safetensors.torch
 import torch
-from grokatlas import checkpoints, model
+from grokatlas import history, model
 from grokatlas.checkpoints import RunFolder
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
@@ -134,7 +134,7 @@ def test_a_missing_checkpoint_of_the_segment_before_is_not_silently_retrained(tm
 
 def test_other_training_code_marks_old_runs_and_asks(tmp_path, monkeypatch):
     run_all(tiny(tmp_path))
-    monkeypatch.setattr(checkpoints, "TRAINING_VERSION", checkpoints.TRAINING_VERSION + 1)
+    monkeypatch.setattr(history, "TRAINING_VERSION", history.TRAINING_VERSION + 1)
     with pytest.raises(GrokatlasError, match="made by training version"):
         run_all(tiny(tmp_path, steps=80))
 

@@ -159,5 +159,5 @@ def test_cost_counts_parameters_like_the_model():
 
 
 def test_help_has_examples_for_every_command():
-    for command in ("probe", "readout", "train", "runs", "prune", "bench"):
+    for command in ("probe", "readout", "train", "status", "runs", "prune", "bench"):
         assert "Examples:" in grokatlas(command, "--help").stdout

@@ -15,10 +15,11 @@ from types import ModuleType
 
 import torch
 
-from .checkpoints import Execution, RunFolder, shape_of_run
+from .checkpoints import RunFolder, shape_of_run
 from .config import MODELS
 from .cost import step_flops
 from .errors import GrokatlasError
+from .history import Execution
 from .measure import snapshot_of
 from .model import initial_parameters, unflatten
 from .probes import probes_for
@@ -188,7 +189,7 @@ class _Worker:
             evaluator.scores()
 
     def snapshot(self, step: int) -> None:
-        execution = Execution(self.machine.device, self.machine.precision, 1, ())
+        execution = Execution(self.machine.device, self.machine.precision, 1, (), torch.__version__)
         flat = self.lanes[0].parameters[0].detach().cpu()
         with tempfile.TemporaryDirectory() as folder:
             for run in self.runs:

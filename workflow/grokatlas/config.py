@@ -6,7 +6,7 @@ import difflib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import isfinite
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Plan:
     run: Run
     cadences: tuple[Cadence, ...]
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """The largest budget."""
         return max(c.steps for c in self.cadences)

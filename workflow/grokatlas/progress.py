@@ -19,6 +19,12 @@ def duration(seconds: float) -> str:
     return f"{s // 60}m{s % 60:02d}s" if s < 3600 else f"{s // 3600}h{s % 3600 // 60:02d}m"
 
 
+def bar(step: int, goal: int) -> str:
+    """A bar of 20 characters: ########............"""
+    done = int(BAR * step / goal)
+    return "#" * done + "." * (BAR - done)
+
+
 class Progress:
     """Prints a line a run every ten seconds: bar, step, accuracies, speed, time left. Safe from several threads."""
 
@@ -40,8 +46,7 @@ class Progress:
 
     @staticmethod
     def _line(run: str, step: int, goal: int, scores: dict[str, float], speed: float) -> str:
-        done = int(BAR * step / goal)
-        text = f"{run} [{'#' * done}{'.' * (BAR - done)}] step {step:,}/{goal:,}"
+        text = f"{run} [{bar(step, goal)}] step {step:,}/{goal:,}"
         if scores:
             text += f"  train {scores['train_accuracy']:.3f}  test {scores['test_accuracy']:.3f}"
         if speed:

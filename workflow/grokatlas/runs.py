@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 from .errors import GrokatlasError
 from .tasks import Operation, Task
@@ -61,7 +62,7 @@ class Run:
         """The data set with its split."""
         return Task(self.operation, self.modulus, self.train_fraction, self.seeds.split)
 
-    @property
+    @cached_property
     def variant(self) -> str:
         """Readable id of everything but the seeds; runs that share it have equal shapes and may share a stack."""
         parts = [f"{SHORT_OPERATION[self.operation]}{self.modulus}", f"L{self.layers}d{self.width}h{self.heads}"]
@@ -75,7 +76,7 @@ class Run:
             parts.append(f"lr{number(self.learning_rate)}")
         return "-".join([*parts, f"wd{number(self.weight_decay)}"])
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Readable id, e.g. mul97-L2d128h4-wd2-s42; values at their default are left out, seeds differ as s1.2.3."""
         return f"{self.variant}-s{self.seeds}"

@@ -10,6 +10,7 @@ rule checkpoint:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
+        runtime=checkpoint_minutes,
     params:
         due=due_steps,
     script:

@@ -1,5 +1,6 @@
 # Functions and names shared by the rules. No torch here: this file is read again in every job.
 import sys
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
@@ -11,6 +12,7 @@ from grokatlas.errors import GrokatlasError
 from grokatlas.evidence import metrics_path, read_provenance
 from grokatlas.extras import require_for_probes
 from grokatlas.figures.names import figure_names
+from grokatlas.speed import Speeds
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 
@@ -26,6 +28,7 @@ except GrokatlasError as bad:
 
 STACKS = build_stacks(CONFIG)
 SEGMENTS = {(stack.id, s.name): s for stack in STACKS.values() for s in stack.segments}
+SPEEDS = Speeds(CONFIG)
 RESULTS = str(CONFIG.settings.results)
 FIGURES = figure_names(
     sorted(
@@ -74,14 +77,40 @@ def goals(wildcards):
 def due_steps(wildcards):
     """Run id -> cadences within the segment: what makes a checkpoint job due again when a sweep looks more often."""
     segment = SEGMENTS[wildcards.stack, wildcards.segment]
+    plans = STACKS[wildcards.stack].plans
+    return {plan.run.id: due_within(plan.cadences, segment) for plan in plans}
 
-    def within(plan):
-        due = [c for c in plan.cadences if c.steps > segment.start]
-        return sorted(
-            {(min(c.steps, segment.stop), c.evaluate_every, c.probe_every) for c in due}
-        )
 
-    return {plan.run.id: within(plan) for plan in STACKS[wildcards.stack].plans}
+@cache  # thousands of runs share a few cadences
+def due_within(cadences, segment):
+    """Cadences (end, evaluate_every, probe_every) cut to a segment."""
+    due = [c for c in cadences if c.steps > segment.start]
+    return sorted(
+        {(min(c.steps, segment.stop), c.evaluate_every, c.probe_every) for c in due}
+    )
+
+
+def train_minutes(wildcards, threads):
+    """Minutes to ask for, from the speed of what was trained before."""
+    segment = SEGMENTS[wildcards.stack, wildcards.segment]
+    plans = STACKS[wildcards.stack].plans
+    runs = [plan.run for plan in plans if plan.steps > segment.start]
+    return SPEEDS.train_minutes(runs, segment.stop - segment.start, threads)
+
+
+def checkpoint_minutes(wildcards):
+    """Minutes in which one run's segment can be replayed; most jobs only verify, in seconds."""
+    segment = SEGMENTS[wildcards.stack, wildcards.segment]
+    runs = [plan.run for plan in STACKS[wildcards.stack].plans]
+    return SPEEDS.replay_minutes(runs, segment.stop - segment.start)
+
+
+def probe_minutes(wildcards, threads):
+    """Minutes to ask for, from the number of snapshots."""
+    start = SEGMENTS[wildcards.stack, wildcards.segment].start
+    due = [c for cadences in due_steps(wildcards).values() for c in cadences]
+    snapshots = sum((stop - start) // probe_every for stop, _, probe_every in due)
+    return SPEEDS.probe_minutes(snapshots, threads)
 
 
 def metrics_files():

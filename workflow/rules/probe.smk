@@ -11,6 +11,7 @@ rule probe:
         "../../envs/torch.yaml"
     resources:
         mem_mb=2000,
+        runtime=probe_minutes,
     params:
         probes=CONFIG.settings.probes,
         splits=[split.name for split in CONFIG.settings.coset_splits],

@@ -11,6 +11,7 @@ rule train:
     threads: lambda wildcards: len(goals(wildcards))
     resources:
         mem_mb=lambda wildcards: 1000 + 100 * len(goals(wildcards)),
+        runtime=train_minutes,
     params:
         goals=goals,
         training_version=TRAINING_VERSION,

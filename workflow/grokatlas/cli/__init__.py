@@ -12,6 +12,7 @@ from .bench import bench
 from .manage import evidence, prune, runs, train
 from .measure import probe, readout
 from .publish import publish
+from .status import status
 
 EPILOG = """Shell completion: eval "$(_GROKATLAS_COMPLETE=bash_source grokatlas)"  (or zsh_source, fish_source)."""
 
@@ -25,7 +26,7 @@ def cli() -> None:
     """
 
 
-for command in (probe, readout, train, runs, prune, evidence, publish, bench):
+for command in (probe, readout, train, status, runs, prune, evidence, publish, bench):
     cli.add_command(command)
 
 

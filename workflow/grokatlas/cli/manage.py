@@ -12,6 +12,7 @@ import click
 from ..config import Config, Plan, read_config
 from ..cost import core_hours, disk_bytes
 from ..errors import GrokatlasError
+from ..history import RunHistory
 from ..stacks import Stack, build_stacks
 
 config_option = click.option(
@@ -94,13 +95,10 @@ def runs(config_path: Path, as_json: bool) -> None:
 
 
 def _row(plan: Plan, stack: str, config: Config) -> dict[str, object]:
-    # Torch-free, so that thousands of runs list in seconds: trained steps are read off file names.
-    folder = config.settings.results / "runs" / plan.run.id / "checkpoints"
-    trained = max((int(p.stem) for p in folder.glob("*.json") if p.stem.isdigit()), default=0)
     return {
         "run": plan.run.id,
         "stack": stack,
-        "trained_steps": trained,
+        "trained_steps": max(RunHistory(config.settings.results, plan.run).checkpoint_steps(), default=0),
         "steps": plan.steps,
         "core_hours": core_hours(plan),
         "bytes": disk_bytes(plan, config.settings),

@@ -6,9 +6,10 @@ import threading
 
 import torch
 
-from ..checkpoints import Piece, RunFolder
+from ..checkpoints import RunFolder
 from ..config import Plan, Settings
 from ..errors import GrokatlasError
+from ..history import Piece
 from ..stacks import Segment, Stack
 from ..state_dicts import content_digest
 from .device import Machine
