@@ -6,9 +6,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from grokatlas.aggregate import gather_metrics
-from grokatlas.checkpoints import Execution, Piece
 from grokatlas.errors import GrokatlasError
 from grokatlas.evidence import provenance_row, read_provenance, write_provenance
+from grokatlas.history import Execution, Piece
 from grokatlas.metrics import read_metrics, write_metrics
 from grokatlas.runs import Run, Seeds
 from synthetic import synthetic_metrics

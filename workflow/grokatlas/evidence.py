@@ -6,15 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from .atomic import write_text
 from .config import Config
 from .errors import GrokatlasError
+from .history import Piece, RunHistory
 from .runs import Run
 from .stacks import build_stacks
-
-if TYPE_CHECKING:  # the Snakefile reads provenance in every job and loads neither torch nor pyarrow for it
-    from .checkpoints import Piece
 
 METRICS, PROVENANCE = "metrics.parquet", "provenance.csv"
 
@@ -73,8 +71,6 @@ def _all(values: Iterable[object]) -> str:
 
 def write_provenance(rows: Iterable[Mapping[str, object]], folder: Path) -> None:
     """Write provenance.csv, one row a run, atomically."""
-    from .atomic import write_text
-
     out = io.StringIO()
     writer = csv.DictWriter(out, [*Run().describe(), *PROVENANCE_COLUMNS], lineterminator="\n")
     writer.writeheader()
@@ -87,15 +83,14 @@ def export_evidence(config: Config, folder: Path) -> int:
 
     Raises GrokatlasError unless every stack of the config was trained and probed to its end.
     """
-    from .aggregate import gather_metrics
-    from .checkpoints import RunFolder
+    from .aggregate import gather_metrics  # pyarrow, which the Snakefile has no need to load
 
     results, stacks = config.settings.results, build_stacks(config)
     paths = [results / "metrics" / stack.id / f"{s.name}.parquet" for stack in stacks.values() for s in stack.segments]
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise GrokatlasError(f"{missing[0]}: not made yet ({len(missing)} of {len(paths)} are missing); run snakemake")
-    ledgers = {plan.run: RunFolder(results, plan.run).ledger() for plan in config.plans.values()}
+    ledgers = {plan.run: RunHistory(results, plan.run).ledger() for plan in config.plans.values()}
     gather_metrics(paths, [], folder / METRICS)
     write_provenance((provenance_row(run, ledger) for run, ledger in ledgers.items() if ledger), folder)
     return len(ledgers)
