@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
 from .errors import GrokatlasError
+
+PROBE_PACKAGES = {"topology": "ripser"}  # probe -> the module, and package, of extra manifold that it needs
 
 
 def require(module: str, package: str, extra: str, wanted_by: str) -> None:
@@ -14,3 +17,10 @@ def require(module: str, package: str, extra: str, wanted_by: str) -> None:
             f"{wanted_by} needs {package}, which is not installed: run `python -m pip install '.[{extra}]'` in the "
             "checkout of grokatlas"
         )
+
+
+def require_for_probes(names: Iterable[str]) -> None:
+    """`require` what the probes of these config names need. Raises GrokatlasError."""
+    for name in names:
+        if name in PROBE_PACKAGES:
+            require(PROBE_PACKAGES[name], PROBE_PACKAGES[name], "manifold", f"probe {name!r}")

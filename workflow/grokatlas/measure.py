@@ -53,12 +53,12 @@ def _evaluation_rows(plan: Plan, folder: RunFolder, promise: dict, start: int, s
     ledger = folder.ledger()
     for step, scores in sorted((int(step), row) for step, row in promise["evaluations"].items()):
         piece = next((p for p in ledger if p.start < step <= p.stop), None)
-        origin = origin_of(vars(piece.execution) if piece else {})
+        origin = _origin(vars(piece.execution) if piece else {})
         for name, value in scores.items():
             split, metric = name.split("_")
-            yield tidy_row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
+            yield _row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
     if promise["diverged"] is not None and start < promise["diverged"] <= stop:
-        yield tidy_row(plan, promise["diverged"], 1, EVALUATION, Measurement("diverged", 1.0), origin_of({}))
+        yield _row(plan, promise["diverged"], 1, EVALUATION, Measurement("diverged", 1.0), _origin({}))
 
 
 def _snapshot_rows(
@@ -70,15 +70,14 @@ def _snapshot_rows(
         state, header = folder.load_snapshot(int(step))
         if header["content"] != digest:
             raise GrokatlasError(f"{folder.snapshot_path(int(step))}: not the snapshot that the manifest promises")
-        origin = origin_of(json.loads(header["execution"]))
+        origin = _origin(json.loads(header["execution"]))
         snapshot = snapshot_of(state, folder.shape, task)
         for probe in probes:
             for measurement in probe.measure(snapshot):
-                yield tidy_row(plan, int(step), cadences[int(step)], probe.name, measurement, origin)
+                yield _row(plan, int(step), cadences[int(step)], probe.name, measurement, origin)
 
 
-def origin_of(execution: Mapping[str, object]) -> Row:
-    """The provenance columns of weights trained by this execution (a snapshot's header has it)."""
+def _origin(execution: Mapping[str, object]) -> Row:
     return {
         "code_version": code_version(),
         "training_version": TRAINING_VERSION,
@@ -88,6 +87,5 @@ def origin_of(execution: Mapping[str, object]) -> Row:
     }
 
 
-def tidy_row(plan: Plan, step: int, cadence: int, probe: str, measurement: Measurement, origin: Row) -> Row:
-    """One row of the metrics table."""
+def _row(plan: Plan, step: int, cadence: int, probe: str, measurement: Measurement, origin: Row) -> Row:
     return {**plan.run.describe(), "step": step, "cadence": cadence, "probe": probe, **vars(measurement), **origin}
