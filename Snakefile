@@ -11,6 +11,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/checkpoint.smk"
 include: "workflow/rules/probe.smk"
+include: "workflow/rules/plane.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/figure.smk"
 

@@ -29,6 +29,18 @@ def test_a_run_in_two_sweeps_is_one_plan_with_the_largest_budget_and_all_steps()
     assert both.sweeps == {"s": (plan.run.id,), "t": (plan.run.id,)}
 
 
+def test_plane_steps_of_a_run_in_two_sweeps_are_joined_and_change_neither_ids_nor_what_is_trained_or_probed():
+    plain = config({}, {"name": "t", "weight_decay": 1.0})
+    asked = config({"plane_steps": [1000, 200]}, {"name": "t", "weight_decay": 1.0, "plane_steps": [200, 400]})
+    assert [plan.plane_steps for plan in asked.plans.values()] == [(200, 400, 1000), (200, 1000)]
+    assert list(asked.plans) == list(plain.plans)
+    assert [plan.plane_steps for plan in plain.plans.values()] == [(), ()]
+    for before, after in zip(build_stacks(plain).values(), build_stacks(asked).values(), strict=True):
+        assert (before.id, before.segments) == (after.id, after.segments)
+        assert [before.goals(s) for s in before.segments] == [after.goals(s) for s in after.segments]
+    assert [p.cadences for p in plain.plans.values()] == [p.cadences for p in asked.plans.values()]
+
+
 def test_seeds_can_differ_one_at_a_time():
     ids = list(config({"weight_decay": 1, "seed": [7, {"split": 7, "initialisation": 7, "batch": 8}]}).plans)
     assert ids == ["mul97-L2d128h4-wd1-s7", "mul97-L2d128h4-wd1-s7.7.8"]
@@ -81,6 +93,9 @@ def test_a_larger_budget_keeps_the_segments_before_it():
         ({"learning_rate": float("inf")}, r"sweeps\[0\].learning_rate: inf"),
         ({"train_fraction": 0.00001}, r"leaves no train or no test pairs"),
         ({"steps": 1050}, r"steps 1050 is not a multiple of evaluate_every 100"),
+        ({"plane_steps": [200, 300]}, r"sweep 's': plane_steps: no snapshot is kept at step 300; .* probe_every 200"),
+        ({"plane_steps": [1200]}, r"no snapshot is kept at step 1200; give multiples of probe_every 200 up to .* 1000"),
+        ({"plane_steps": [0]}, r"sweeps\[0\].plane_steps\[0\]: 0 is less than the minimum of 1"),
     ],
 )
 def test_a_wrong_sweep_is_one_line_naming_file_and_key(change, message):

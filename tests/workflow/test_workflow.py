@@ -12,6 +12,7 @@ import time
 
 import pandas as pd
 import pytest
+import yaml
 from conftest import ROOT, Checkout
 from grokatlas.checkpoints import RunFolder
 from grokatlas.config import read_config
@@ -23,6 +24,14 @@ def ledgers(checkout):
     """Run id -> trained pieces (start, stop)."""
     plans = read_config(checkout.folder / "config.yaml").plans
     return {k: [(p.start, p.stop) for p in RunFolder(checkout.results, v.run).ledger()] for k, v in plans.items()}
+
+
+def amend(checkout, **keys):
+    """Change keys of the config's only sweep."""
+    path = checkout.folder / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["sweeps"][0] |= keys
+    path.write_text(yaml.safe_dump(config))
 
 
 def job_counts(output):
@@ -106,6 +115,38 @@ def test_a_denser_cadence_replays_and_trains_nothing(checkout):
     (manifest, _) = (json.loads((checkout.folder / path).read_text()) for path in checkout.manifests())
     (run,) = manifest["runs"].values()
     assert list(run["snapshots"]) == ["50", "100", "150", "200"]
+
+
+@pytest.mark.slow
+def test_plane_steps_asked_for_later_train_nothing_and_give_planes_figures_and_an_animation(checkout):
+    pytest.importorskip("umap", reason="umap-learn is not installed: pip install '.[manifold]'")
+    checkout.configure(weight_decay=(1.0,), steps=400, segment_steps=200, coset_splits=[[4, 3]])
+    amend(checkout, modulus=13)
+    checkout.snakemake(*checkout.manifests())
+    before = ledgers(checkout)
+    amend(checkout, plane_steps=[200, 300])
+    run = "mul13-L1d16h2-wd1-s42"
+    counts = job_counts(checkout.snakemake("-n").stdout)
+    assert counts["plane"] == counts["planes_figure"] == counts["animation"] == 1
+    assert not {"train", "checkpoint"} & set(counts)
+    checkout.snakemake()
+    assert ledgers(checkout) == before
+    planes = pd.read_parquet(checkout.results / "planes" / f"{run}.parquet")
+    assert set(zip(planes.step, planes.method, strict=True)) == {(s, m) for s in (200, 300) for m in ("umap", "pca")}
+    assert planes[["x", "y"]].notna().all().all() and (planes.a * planes.b % 13 == planes.label).all()
+    means = pd.read_parquet(checkout.results / "planes" / "means" / f"{run}.parquet")
+    assert sorted(means.step.unique()) == [50, 100, 150, 200, 250, 300]  # probed steps up to the last plane step
+    metrics = pd.read_parquet(checkout.results / "metrics.parquet")
+    found = metrics[metrics.metric == "plane_adjacency"]
+    assert sorted(zip(found.step, found["index"], found.cadence, strict=True)) == [
+        (step, seed, gap) for step, gap in ((200, 200), (300, 100)) for seed in (1, 2, 42)
+    ]
+    assert (checkout.results / "figures" / f"planes_{run}.png").stat().st_size > 1000
+    assert (checkout.results / "figures" / f"animation_{run}.gif").read_bytes()[:4] == b"GIF8"
+    assert "data:image/gif" in (checkout.results / "report.html").read_text()
+    assert "Nothing to be done" in checkout.snakemake("-n").stdout
+    amend(checkout, plane_steps=[200])
+    assert "plane" in job_counts(checkout.snakemake("-n").stdout)
 
 
 def test_editing_another_sweep_makes_nothing_due(checkout):

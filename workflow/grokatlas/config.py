@@ -38,6 +38,7 @@ class Plan:
 
     run: Run
     cadences: tuple[Cadence, ...]
+    plane_steps: tuple[int, ...] = ()  # probed steps at which the plane rule looks, ascending
 
     @cached_property
     def steps(self) -> int:
@@ -102,6 +103,9 @@ def _validator() -> jsonschema.Draft202012Validator:
     return validator(yaml.safe_load(SCHEMA_PATH.read_text()))
 
 
+EVERY_PROBE: tuple[str, ...] = tuple(_validator().schema["properties"]["probes"]["items"]["enum"])
+
+
 def read_config(path: Path | str) -> Config:
     """Read one YAML file. Raises GrokatlasError, one line, naming file and key."""
     try:
@@ -135,6 +139,7 @@ def parse_config(data: Mapping[str, object], source: str = "config") -> Config:
     if not top["sweeps"] and not settings.evidence:
         raise GrokatlasError(f"{source}: sweeps is empty and there is no evidence: nothing to do; add a sweep")
     cadences: dict[Run, list[Cadence]] = {}
+    plane_steps: dict[Run, set[int]] = {}
     sweeps: dict[str, tuple[str, ...]] = {}
     for sweep in top["sweeps"]:
         name = sweep["name"]
@@ -142,6 +147,7 @@ def parse_config(data: Mapping[str, object], source: str = "config") -> Config:
             raise GrokatlasError(f"{source}: two sweeps are named {name!r}: give each its own name")
         try:
             cadence, runs = _cadence(sweep), list(_grid(sweep))
+            planes = _plane_steps(sweep, cadence)
             for run in runs:
                 if run.operation == "multiplication" and "strides" in settings.probes:
                     for split in settings.coset_splits:
@@ -150,8 +156,9 @@ def parse_config(data: Mapping[str, object], source: str = "config") -> Config:
             raise GrokatlasError(f"{source}: sweep {name!r}: {bad}") from None
         for run in runs:
             cadences.setdefault(run, []).append(cadence)
+            plane_steps.setdefault(run, set()).update(planes)
         sweeps[name] = tuple(run.id for run in runs)
-    plans = {run.id: Plan(run, tuple(dict.fromkeys(c))) for run, c in cadences.items()}
+    plans = {run.id: Plan(run, tuple(dict.fromkeys(c)), tuple(sorted(plane_steps[run]))) for run, c in cadences.items()}
     return Config(settings, plans, sweeps)
 
 
@@ -161,6 +168,17 @@ def _cadence(sweep: Mapping) -> Cadence:
         if cadence.steps % getattr(cadence, key):
             raise GrokatlasError(f"steps {cadence.steps} is not a multiple of {key} {getattr(cadence, key)}")
     return cadence
+
+
+def _plane_steps(sweep: Mapping, cadence: Cadence) -> list[int]:
+    steps = sweep.get("plane_steps", [])
+    for step in steps:
+        if step > cadence.steps or step % cadence.probe_every:
+            raise GrokatlasError(
+                f"plane_steps: no snapshot is kept at step {step}; give multiples of probe_every "
+                f"{cadence.probe_every} up to steps {cadence.steps}"
+            )
+    return steps
 
 
 def _grid(sweep: Mapping) -> Iterator[Run]:

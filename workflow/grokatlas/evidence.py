@@ -11,7 +11,7 @@ from .atomic import write_text
 from .config import Config
 from .errors import GrokatlasError
 from .history import Piece, RunHistory
-from .runs import Run
+from .runs import Run, Seeds
 from .stacks import build_stacks
 
 METRICS, PROVENANCE = "metrics.parquet", "provenance.csv"
@@ -44,6 +44,18 @@ def read_provenance(folder: Path | str) -> list[dict[str, str]]:
     if rows and list(rows[0]) != [*Run().describe(), *PROVENANCE_COLUMNS]:
         raise GrokatlasError(f"{path}: has other columns than this release writes; make the evidence again")
     return rows
+
+
+def run_of(row: Mapping[str, str]) -> Run:
+    """The run that a row of provenance.csv describes."""
+    whole = ("modulus", "layers", "width", "heads", "batch_size")
+    return Run(
+        operation=row["operation"],
+        **{name: int(row[name]) for name in whole},
+        **{name: float(row[name]) for name in ("train_fraction", "learning_rate", "weight_decay")},
+        bottleneck=int(row["bottleneck"]) if row["bottleneck"] else None,
+        seeds=Seeds(*(int(row[name]) for name in ("split_seed", "init_seed", "batch_seed"))),
+    )
 
 
 def provenance_row(run: Run, ledger: Sequence[Piece]) -> dict[str, object]:

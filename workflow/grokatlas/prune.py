@@ -33,8 +33,11 @@ def prunable(config: Config) -> list[Path]:
 def _probed_snapshots(config: Config) -> list[Path]:
     found: list[Path] = []
     for stack in build_stacks(config).values():
+        metrics = config.settings.results / "metrics" / stack.id
+        if any(plan.plane_steps for plan in stack.plans) and not (metrics / "planes.parquet").exists():
+            continue  # the plane rule has still to read them
         folders = {plan.run.id: RunFolder(config.settings.results, plan.run) for plan in stack.plans}
-        for path in sorted((config.settings.results / "metrics" / stack.id).glob("*.parquet")):
+        for path in sorted(metrics.glob("*.parquet")):
             table = pq.read_table(path, columns=["run", "step", "probe"])
             probed = table.filter(pc.not_equal(table["probe"], "evaluation")).group_by(["run", "step"]).aggregate([])
             found += [folders[r["run"]].snapshot_path(r["step"]) for r in probed.to_pylist() if r["run"] in folders]

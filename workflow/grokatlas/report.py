@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,13 @@ BADGES: dict[str, tuple[str, str]] = {
 }
 # Figure -> the table it belongs to and how to read it. A weight decay's own timeline stands beside its table.
 FIGURES: dict[str, tuple[str, str]] = {
+    "dimension": ("G1", "Four estimates of the dimension of the hidden states, through the grok step."),
+    "topology": ("G2", "Betti numbers as published, and the longest loops of the class means with their noise band."),
+    "activations": ("G3", "The size of the activations beside the accuracy, through its collapses."),
+    "bottleneck": ("G4", "When, and in how many seeds, a network with a bottleneck of width k groks."),
+    "seeds": ("G7", "Every seed's accuracy, its last value and the share of its evaluations that are solid."),
+    "attention": ("P", "How widely each attention head attends, through the grok step."),
+    "drift": ("P", "How far the class means move between two probed steps: in jumps, or all the time?"),
     "clock": ("N2", "Linking every place to the one s further on: how many rings that makes."),
     "timeline_wd1.5": ("N3", "One weight decay over training: accuracy, every stride against chance, variance."),
     "timeline_wd2.0": ("N4", "One weight decay over training: accuracy, every stride against chance, variance."),
@@ -40,6 +47,12 @@ FIGURES: dict[str, tuple[str, str]] = {
     "sizes": ("N9", "Small beside large: accuracy, best outer and best inner stride."),
 }
 OTHER_TIMELINES = ("N7", "One more weight decay over training: accuracy, every stride against chance, variance.")
+# Figures of one run, by how their names begin.
+RUN_FIGURES: dict[str, tuple[str, str]] = {
+    "planes_": ("G5", "Every test pair on UMAP and PCA planes of one run, by residue, discrete logarithm and coset."),
+    "animation_": ("G6", "The class means of one run through training, on the plane of its last shown step."),
+}
+OTHER_FIGURES = "other"  # of tables that this report does not have
 COLUMNS = {
     "quantity": "quantity",
     "published": "published",
@@ -51,17 +64,23 @@ COLUMNS = {
 }
 
 
-def _figures(paths: Sequence[Path]) -> dict[str, list[dict[str, str]]]:
-    """Table name -> its figures, each as alternative text, caption and data URI."""
+def _place(name: str) -> tuple[str, str]:
+    """The table that a figure belongs to, and its caption."""
+    of_run = next((place for start, place in RUN_FIGURES.items() if name.startswith(start)), OTHER_TIMELINES)
+    return FIGURES.get(name, of_run)
+
+
+def _figures(paths: Sequence[Path], tables: Collection[str]) -> dict[str, list[dict[str, str]]]:
+    """Table name -> its figures, each as alternative text, caption and data URI; OTHER_FIGURES for other tables."""
     found: dict[str, list[dict[str, str]]] = {}
     for path in paths:
         try:
             content = base64.b64encode(path.read_bytes()).decode()
         except OSError as error:
             raise GrokatlasError(f"{path}: cannot be read ({error.strerror}); draw the figures again") from None
-        table, caption = FIGURES.get(path.stem, OTHER_TIMELINES)
-        entry = {"name": path.stem, "caption": caption, "uri": f"data:image/png;base64,{content}"}
-        found.setdefault(table, []).append(entry)
+        table, caption = _place(path.stem)
+        entry = {"name": path.stem, "caption": caption, "uri": f"data:image/{path.suffix[1:]};base64,{content}"}
+        found.setdefault(table if table in tables else OTHER_FIGURES, []).append(entry)
     return found
 
 
@@ -144,7 +163,7 @@ def build_report(metrics: pd.DataFrame, tables: Sequence[Path], figures: Sequenc
     """Write the report as one HTML file without any outside resource.
 
     `metrics`: the metrics table, for the provenance; `tables`: the Parquet files that `write_tables` wrote, with
-    verdicts.parquet among them; `figures`: PNG files, embedded. Raises GrokatlasError for an unreadable file.
+    verdicts.parquet among them; `figures`: PNG and GIF files, embedded. Raises GrokatlasError for an unreadable file.
     """
     frames = {}
     for table in map(Path, tables):
@@ -166,7 +185,8 @@ def build_report(metrics: pd.DataFrame, tables: Sequence[Path], figures: Sequenc
         badges=BADGES,
         claims=_claims(verdicts),
         tables=[_table(name, frame) for name, frame in frames.items()],
-        figures=_figures([Path(figure) for figure in figures]),
+        figures=_figures([Path(figure) for figure in figures], frames),
+        other_figures=OTHER_FIGURES,
         runs=_runs(metrics),
     )
     write_text(path, page)

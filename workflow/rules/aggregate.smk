@@ -60,7 +60,10 @@ rule html:
     input:
         metrics=rules.aggregate.output.metrics,
         tables=expand(f"{RESULTS}/tables/{{table}}.parquet", table=TABLES),
-        figures=expand(f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES),
+        figures=expand(
+            f"{RESULTS}/figures/{{figure}}.png", figure=FIGURES + PLANE_FIGURES
+        ),
+        animations=expand(f"{RESULTS}/figures/animation_{{run}}.gif", run=PLANE_RUNS),
     output:
         f"{RESULTS}/report.html",
     log:

@@ -7,11 +7,11 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from snakemake.exceptions import WorkflowError
 
-from grokatlas.config import parse_config
+from grokatlas.config import EVERY_PROBE, parse_config
 from grokatlas.errors import GrokatlasError
-from grokatlas.evidence import metrics_path, read_provenance
+from grokatlas.evidence import metrics_path, read_provenance, run_of
 from grokatlas.extras import require_for_probes
-from grokatlas.figures.names import figure_names
+from grokatlas.figures.names import figure_names, manifold_names
 from grokatlas.speed import Speeds
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
@@ -30,11 +30,12 @@ STACKS = build_stacks(CONFIG)
 SEGMENTS = {(stack.id, s.name): s for stack in STACKS.values() for s in stack.segments}
 SPEEDS = Speeds(CONFIG)
 RESULTS = str(CONFIG.settings.results)
-FIGURES = figure_names(
-    sorted(
-        {plan.run.weight_decay for plan in CONFIG.plans.values()}
-        | {float(row["weight_decay"]) for row in EVIDENCE_RUNS}
-    )
+RUNS = [plan.run for plan in CONFIG.plans.values()] + [
+    run_of(row) for row in EVIDENCE_RUNS
+]
+PROBES = EVERY_PROBE if EVIDENCE else CONFIG.settings.probes
+FIGURES = manifold_names(RUNS, PROBES) + figure_names(
+    [run.weight_decay for run in RUNS]
 )
 CLAIMS = ["claims", "claims_manifold"]
 PUBLISHED = ["published_tables", "published_tables_manifold"]
@@ -114,7 +115,8 @@ def probe_minutes(wildcards, threads):
 
 
 def metrics_files():
-    """One Parquet file a stack and segment."""
+    """One Parquet file a stack and segment, and one a stack with planes."""
     return [
-        f"{RESULTS}/metrics/{stack}/{segment}.parquet" for stack, segment in SEGMENTS
+        f"{RESULTS}/metrics/{stack}/{name}.parquet"
+        for stack, name in [*SEGMENTS, *((stack, "planes") for stack in PLANE_STACKS)]
     ]

@@ -1,11 +1,12 @@
-# Every figure from the metrics alone, as PNG and SVG.
+# Every figure from the metrics alone (planes and animations: from their coordinates), as PNG and SVG, or GIF.
 rule figures:
     input:
         expand(
             f"{RESULTS}/figures/{{figure}}.{{kind}}",
-            figure=FIGURES,
+            figure=FIGURES + PLANE_FIGURES,
             kind=["png", "svg"],
         ),
+        expand(f"{RESULTS}/figures/animation_{{run}}.gif", run=PLANE_RUNS),
 
 
 rule figure:
@@ -27,3 +28,40 @@ rule figure:
         "../../envs/analysis.yaml"
     script:
         "../scripts/figure.py"
+
+
+rule planes_figure:
+    input:
+        planes=lambda wildcards: f"{RESULTS}/planes/{STACK_OF[wildcards.run]}.parquet",
+    output:
+        png=report(
+            f"{RESULTS}/figures/planes_{{run}}.png",
+            category="Figures",
+            caption="../report/figure.rst",
+            labels={"figure": "planes of {run}"},
+        ),
+        svg=f"{RESULTS}/figures/planes_{{run}}.svg",
+    log:
+        f"{RESULTS}/logs/figure/planes_{{run}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/planes_figure.py"
+
+
+rule animation:
+    input:
+        means=lambda wildcards: f"{RESULTS}/planes/means/{STACK_OF[wildcards.run]}.parquet",
+    output:
+        report(
+            f"{RESULTS}/figures/animation_{{run}}.gif",
+            category="Figures",
+            caption="../report/figure.rst",
+            labels={"figure": "animation of {run}"},
+        ),
+    log:
+        f"{RESULTS}/logs/figure/animation_{{run}}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    script:
+        "../scripts/animation.py"

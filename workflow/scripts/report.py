@@ -13,6 +13,6 @@ with job(snakemake.log[0]):
     build_report(
         read_metrics([snakemake.input.metrics]),
         tables=[Path(path) for path in snakemake.input.tables],
-        figures=[Path(path) for path in snakemake.input.figures],
+        figures=[Path(path) for path in [*snakemake.input.figures, *snakemake.input.animations]],
         path=Path(snakemake.output[0]),
     )

@@ -8,10 +8,10 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-# The nested article's setting; runs that differ in any of these are another experiment and are not mixed in.
-SETTING = MappingProxyType(
-    {"operation": "multiplication", "modulus": 97, "train_fraction": 0.3, "batch_size": 512, "learning_rate": 1e-3}
-)
+from ..tasks import Operation
+
+# The articles' setting; runs that differ in any of these are another experiment and are not mixed in.
+SETTING = MappingProxyType({"modulus": 97, "train_fraction": 0.3, "batch_size": 512, "learning_rate": 1e-3})
 SPLIT = "12x8"
 N_OUTER, N_INNER = 12, 8
 STRIDES = f"strides_{SPLIT}"
@@ -94,19 +94,24 @@ COLUMN_TYPES = (("step", np.int64), ("value", np.float64), ("baseline", np.float
 
 
 def select(
-    metrics: pd.DataFrame, size: Size, weight_decay: float | None = None, horizon: int | None = HORIZON
+    metrics: pd.DataFrame,
+    size: Size,
+    weight_decay: float | None = None,
+    horizon: int | None = HORIZON,
+    operation: Operation = "multiplication",
+    bottleneck: int | None = None,
 ) -> list[RunRows]:
-    """Runs of one size in the article's setting, without a bottleneck, by weight decay and then seed.
+    """Runs of one size, operation and bottleneck width in the articles' setting, by weight decay and then seed.
 
     Rows after `horizon` steps are left out (None: all are kept).
 
     The published seed (42) comes first; seeds are named by one number when split, initialisation and batch order share
     it, else as split/initialisation/batch order. An empty list means that no such run was trained.
     """
-    wanted = {**SETTING, "layers": size.layers, "width": size.width, "heads": size.heads}
+    wanted = {**SETTING, "operation": operation, "layers": size.layers, "width": size.width, "heads": size.heads}
     if weight_decay is not None:
         wanted["weight_decay"] = weight_decay
-    keep = metrics["bottleneck"].isna()
+    keep = metrics["bottleneck"].isna() if bottleneck is None else metrics["bottleneck"] == bottleneck
     for column, value in wanted.items():
         keep &= metrics[column] == value
     if horizon is not None:

@@ -17,7 +17,7 @@ CLASS_LOOKS = {1: (GREEN, "o"), 2: (ORANGE, "s"), 3: (PURPLE, "^"), 4: (BLUE, "D
 def draw_seeds(
     axis: Axes, found: Sequence[Series], colour: str, dashes: str = "-", width: float = 1.5, label: str | None = None
 ) -> None:
-    """One series a seed against the step: the first bold and labelled, the others thin and pale."""
+    """One series a seed against the step: the first bold and labelled, the others thin and pale, the more the paler."""
     for place, series in reversed(list(enumerate(found))):
         first = place == 0
         axis.plot(
@@ -26,7 +26,7 @@ def draw_seeds(
             color=colour,
             linestyle=dashes,
             linewidth=width if first else 0.4 * width,
-            alpha=1 if first else 0.55,
+            alpha=1 if first else min(0.55, 2.5 / len(found)),
             label=label if first else None,
         )
 

@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ..atomic import atomic_write
 
@@ -50,6 +50,16 @@ def step_axis(axis: Axes, label: bool = True) -> None:
     axis.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step / 1000:,.10g}"))
     if label:
         axis.set_xlabel("optimizer step (thousands)")
+
+
+def log_step_axis(axis: Axes, label: bool = True) -> None:
+    """The same on a logarithmic axis, where grokking and what comes long after it both have room."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step / 1000:,.10g}"))
+    if label:
+        axis.set_xlabel("optimizer step (thousands, logarithmic)")
 
 
 def heading(figure: Figure, title: str, explanation: str) -> None:

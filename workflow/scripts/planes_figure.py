@@ -1,0 +1,15 @@
+"""Draw the planes of one run."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(snakemake.scriptdir).parent))
+
+import pandas as pd
+
+from grokatlas.adapter import job
+from grokatlas.figures import draw, planes_name
+
+with job(snakemake.log[0]):
+    coordinates = pd.read_parquet(snakemake.input.planes)
+    draw(planes_name(snakemake.wildcards.run), coordinates, Path(snakemake.output.png).parent)
