@@ -35,7 +35,7 @@ def time_limit(cluster: Cluster, folder: Path) -> Checkout:
     steps = round(LIMITED_SECONDS / piece.seconds) * 2000
     checkout.configure(steps=steps, every=steps // 10)
     alone = checkout.train_alone()
-    checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait(600)
+    checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait(900)
     assert alone.wait() == 0
     return checkout
 
@@ -200,10 +200,11 @@ def drained(cluster: Cluster, folder: Path) -> Checkout:
     first, second = checkout.targets()
     job = checkout.wait_for_job("train", "RUNNING")
     cluster.run("scontrol", "update", f"node={cluster.host}", "state=drain", "reason=test")
-    cluster.wait_for((checkout.folder / first).exists, "the running job to finish")
-    checkout.waiting = checkout.wait_for_job("train", "PENDING")
-    assert checkout.waiting != job
-    cluster.run("scontrol", "update", f"node={cluster.host}", "state=resume")
+    try:
+        cluster.wait_for((checkout.folder / first).exists, "the running job to finish", 300)
+        assert checkout.wait_for_job("train", "PENDING") != job
+    finally:
+        cluster.run("scontrol", "update", f"node={cluster.host}", "state=resume")
     controller.wait()
     assert (checkout.folder / second).exists()
     return checkout

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scenarios
 
-RESULT = 900  # seconds for all scenarios that run side by side
+RESULT = 1200  # seconds for all scenarios that run side by side
 
 
 def retrained(checkout):
@@ -116,8 +116,11 @@ def test_a_killed_controller_adopts_its_jobs(side_by_side, row):
     assert not first.submitted()  # it died before it heard the id
     one_line(second, "died; its lock is broken")
     assert "Adopted train." in second
-    assert "Adopted train." in third
-    assert re.search(r"left \d jobs queued or running, and 1 that finished meanwhile|left [12] jobs", third)
+    running, finished = map(int, re.search(r"left (\d) jobs queued or running, and (\d) that finished", third).groups())
+    assert finished >= 1
+    assert running + finished == 2
+    assert third.count("Adopted train.") == running
+    assert not list((checkout.folder / ".snakemake" / "submitit" / "registry").iterdir())
     jobs = checkout.jobs()  # fails if two jobs have one name
     assert len(jobs) == 4  # two stacks of two segments: as many sbatch calls as distinct jobs
     assert checkout.ledgers() == [[(0, 2000), (2000, 4000)]] * 2

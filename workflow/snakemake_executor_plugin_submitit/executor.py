@@ -68,6 +68,12 @@ class Executor(RemoteExecutor):
         self.registry = Registry(self.folder / "registry")
         self.insist(lambda: heal(self.registry, self.cluster))
         self.insist(lambda: take_stock(self.registry, self.cluster, self.logger.info))
+        finished = [entry for entry in self.registry.entries() if read_result(entry)]
+        needed = {job_key(job) for job in self.dag.needrun_jobs()} if finished else set()
+        for entry in finished:
+            if entry.key not in needed:  # Snakemake has seen its files already
+                self.registry.forget(entry.key)
+                clear(entry)
 
     def request(self, job: JobExecutorInterface) -> Request:
         """What a job asks of the cluster."""
