@@ -31,7 +31,7 @@ def submit(
     Raises submitit's FailedJobError with sbatch's message.
     """
     folder = Path(entries[0].folder)
-    save_seconds = max(10.0, settings.signal_seconds - 15.0)
+    save_seconds = max(20.0, settings.signal_seconds - 10.0)  # then it is requeued, saved or not
     payloads = [payload.Payload(command, str(Path.cwd()), save_seconds) for command in commands]
     if settings.cluster == "local":
         executor = submitit.LocalExecutor(folder, max_num_timeout=settings.max_timeouts)
