@@ -88,9 +88,8 @@ def test_scancel_is_reported_and_not_requeued(side_by_side, row, cluster):
 
 def test_ctrl_c_cancels_what_was_submitted(side_by_side, cluster):
     checkout = side_by_side["interrupted"].result(RESULT)
-    jobs = checkout.jobs()
-    assert len(jobs) == 2
-    cluster.wait_for(lambda: {s for _, s in checkout.jobs().values()} == {"CANCELLED"}, "both jobs to be cancelled")
+    assert checkout.jobs()
+    cluster.wait_for(lambda: {s for _, s in checkout.jobs().values()} == {"CANCELLED"}, "all to be cancelled", 120)
     assert not list((checkout.folder / ".snakemake" / "submitit" / "registry").iterdir())
 
 
