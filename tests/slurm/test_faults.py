@@ -11,12 +11,9 @@ RESULT = 1200  # seconds for all scenarios that run side by side
 
 def retrained(checkout):
     """Steps that a log shows twice: the sum of its jumps back."""
-    steps = [
-        int(step.replace(",", ""))
-        for path in sorted((checkout.folder / "results" / "logs" / "train").rglob("*.log"))
-        for step in re.findall(r"step ([\d,]+)/", path.read_text())
-    ]
-    return sum(max(0, before - after) for before, after in zip(steps, steps[1:], strict=False))
+    logs = (checkout.folder / "results" / "logs" / "train").rglob("*.log")
+    shown = [[int(s.replace(",", "")) for s in re.findall(r"step ([\d,]+)/", log.read_text())] for log in logs]
+    return sum(max(0, before - after) for steps in shown for before, after in zip(steps, steps[1:], strict=False))
 
 
 def contiguous(pieces):
