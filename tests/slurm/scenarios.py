@@ -32,7 +32,7 @@ def time_limit(cluster: Cluster, folder: Path) -> Checkout:
     checkout.configure(steps=2000)
     assert checkout.train_alone().wait() == 0
     (piece,) = checkout.run_folders("alone")[0].ledger()
-    steps = round(LIMITED_SECONDS / piece.seconds) * 2000
+    steps = max(2, round(LIMITED_SECONDS / piece.seconds)) * 2000
     checkout.configure(steps=steps, every=steps // 10, save_seconds=10)
     alone = checkout.train_alone()
     checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait(900)
