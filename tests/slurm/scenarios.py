@@ -32,10 +32,10 @@ def time_limit(cluster: Cluster, folder: Path) -> Checkout:
     checkout.configure(steps=2000)
     assert checkout.train_alone().wait() == 0
     (piece,) = checkout.run_folders("alone")[0].ledger()
-    steps = round(LIMITED_SECONDS / piece.seconds) * 2000
-    checkout.configure(steps=steps, every=steps // 10)
+    steps = max(2, round(LIMITED_SECONDS / piece.seconds)) * 2000
+    checkout.configure(steps=steps, every=steps // 10, save_seconds=10)
     alone = checkout.train_alone()
-    checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait(600)
+    checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait(900)
     assert alone.wait() == 0
     return checkout
 
@@ -43,7 +43,7 @@ def time_limit(cluster: Cluster, folder: Path) -> Checkout:
 def preempted(cluster: Cluster, folder: Path) -> Checkout:
     """A higher partition takes both GPUs for a moment."""
     checkout = Checkout(folder, cluster)
-    checkout.configure(steps=8000, every=2000, save_seconds=1)
+    checkout.configure(steps=6000, every=2000, save_seconds=1)
     controller = checkout.start(*checkout.targets())
     checkout.wait_for_training(seconds=300)
     cluster.run("sbatch", "-p", "high", "--gres=gpu:2", "--output=/dev/null", "--wrap", "sleep 1")
@@ -200,10 +200,11 @@ def drained(cluster: Cluster, folder: Path) -> Checkout:
     first, second = checkout.targets()
     job = checkout.wait_for_job("train", "RUNNING")
     cluster.run("scontrol", "update", f"node={cluster.host}", "state=drain", "reason=test")
-    cluster.wait_for((checkout.folder / first).exists, "the running job to finish")
-    checkout.waiting = checkout.wait_for_job("train", "PENDING")
-    assert checkout.waiting != job
-    cluster.run("scontrol", "update", f"node={cluster.host}", "state=resume")
+    try:
+        cluster.wait_for((checkout.folder / first).exists, "the running job to finish", 300)
+        assert checkout.wait_for_job("train", "PENDING") != job
+    finally:
+        cluster.run("scontrol", "update", f"node={cluster.host}", "state=resume")
     controller.wait()
     assert (checkout.folder / second).exists()
     return checkout

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .local import Local
-from .outcome import read_result
+from .outcome import clear, read_result
 from .registry import Registry
 from .slurm import Slurm
 
@@ -30,9 +30,10 @@ def heal(registry: Registry, cluster: Slurm | Local) -> None:
             registry.forget(entry.key)
 
 
-def take_stock(registry: Registry, cluster: Slurm | Local, say: Callable[[str], None]) -> None:
-    """Keep jobs that are queued, running or well ended; drop the others, to be submitted anew. Says what it found.
+def take_stock(registry: Registry, cluster: Slurm | Local, due: set[str], say: Callable[[str], None]) -> None:
+    """Keep jobs that are queued or running; drop those that failed, to be submitted anew. Says what it found.
 
+    A job that ended well is kept only if its files are still due, having come since Snakemake looked.
     Raises UnreachableError when SLURM cannot say.
     """
     entries = registry.entries()
@@ -43,6 +44,9 @@ def take_stock(registry: Registry, cluster: Slurm | Local, say: Callable[[str], 
         result, state = results[entry.key], states.get(entry.job_id)
         if result and result.ok:
             finished += 1
+            if not due.intersection(entry.outputs):
+                registry.forget(entry.key)
+                clear(entry)
         elif not result and state and not state.ended:
             running += 1
         else:

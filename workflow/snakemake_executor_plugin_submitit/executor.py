@@ -57,6 +57,7 @@ class Executor(RemoteExecutor):
         self.claimed: set[str] = set()  # keys of jobs that this controller submitted or adopted
         self.outcomes = Outcomes(self.workflow.execution_settings.latency_wait)
         self.told_away = False
+        self.any_started = False  # then the nodes do see this folder
         self.cluster = Local(self.folder) if self.settings.cluster == "local" else Slurm()
         self.controller = ControllerLock(self.folder / "controller.json")
         self.controller.acquire(self.logger.warning)
@@ -67,7 +68,8 @@ class Executor(RemoteExecutor):
         self.insist(lambda: self.cluster.check(requests, self.settings.gres))
         self.registry = Registry(self.folder / "registry")
         self.insist(lambda: heal(self.registry, self.cluster))
-        self.insist(lambda: take_stock(self.registry, self.cluster, self.logger.info))
+        due = {str(file) for job in self.dag.needrun_jobs() for file in job.output}
+        self.insist(lambda: take_stock(self.registry, self.cluster, due, self.logger.info))
 
     def request(self, job: JobExecutorInterface) -> Request:
         """What a job asks of the cluster."""
@@ -191,12 +193,13 @@ class Executor(RemoteExecutor):
                 yield info
             return
         self.say_back()
+        self.any_started = self.any_started or any(log_of(entry).exists() for entry in entries.values())
         for info in active_jobs:
             entry = entries[info.aux["key"]]
             outcome = self.outcomes.judge(entry, states)
             if outcome is None:
                 yield info
-            elif outcome.folder_unseen:
+            elif outcome.folder_unseen and not self.any_started:
                 self.give_up(entry)
                 return
             else:

@@ -39,7 +39,7 @@ class ControllerLock:
             if holder and _alive(holder):
                 raise WorkflowError(
                     f"another controller is at work in {Path.cwd()} (host {holder['host']}, pid {holder['pid']}, "
-                    f"{time.time() - holder['beat']:.0f} s ago); wait for it or stop it. Nothing was submitted."
+                    f"heard {time.time() - holder['beat']:.0f} s ago); wait for it or stop it. Nothing was submitted."
                 )
             if holder:
                 say(f"The controller before (host {holder['host']}, pid {holder['pid']}) died; its lock is broken.")

@@ -102,9 +102,12 @@ class Slurm:
 
     def states(self, job_ids: Iterable[str]) -> dict[str, State]:
         """State by job id, from one squeue; ended jobs that squeue has forgotten come from sacct where it works."""
-        wanted, states = set(job_ids), {}
-        for job_id, state, reason, _ in _queue():
-            states[job_id] = State(state, reason)
+        wanted = set(job_ids)
+        states = {job_id: State(state, reason) for job_id, state, reason, _ in _queue()}
+        for job_id in wanted.difference(states):
+            whole = job_id.partition("_")[0]  # an array cancelled before it started is shown as one job
+            if whole in states:
+                states[job_id] = states[whole]
         missing = wanted.difference(states)
         if missing and self._sacct_works:
             try:

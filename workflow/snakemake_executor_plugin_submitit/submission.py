@@ -22,6 +22,9 @@ cloudpickle.register_pickle_by_value(payload)
 # SLURM's name of the job, of an array's element, as submitit writes it.
 JOB_ID = 'id="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}"; id="${id:-$SLURM_JOB_ID}"'
 
+# The srun that follows fails at once when slurmctld is away.
+WAIT_FOR_SLURM = "until scontrol ping >/dev/null 2>&1; do sleep 5; done"
+
 
 def submit(
     entries: Sequence[Entry], commands: Sequence[str], request: Request, settings: ExecutorSettings
@@ -31,7 +34,7 @@ def submit(
     Raises submitit's FailedJobError with sbatch's message.
     """
     folder = Path(entries[0].folder)
-    save_seconds = max(10.0, settings.signal_seconds - 15.0)
+    save_seconds = max(20.0, settings.signal_seconds - 10.0)  # then it is requeued, saved or not
     payloads = [payload.Payload(command, str(Path.cwd()), save_seconds) for command in commands]
     if settings.cluster == "local":
         executor = submitit.LocalExecutor(folder, max_num_timeout=settings.max_timeouts)
@@ -53,7 +56,7 @@ def submit(
         job_name=entries[0].name if len(entries) == 1 else f"{entries[0].name}+{len(entries) - 1}",
         comment=COMMENT + entries[0].token,
         array_parallelism=len(entries),
-        setup=[*_fetch_payload(folder), *_name_elements(entries), *settings.setup],
+        setup=[*_fetch_payload(folder), WAIT_FOR_SLURM, *_name_elements(entries), *settings.setup],
     )
     return [job.job_id for job in executor.submit_array(payloads)]
 
