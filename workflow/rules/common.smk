@@ -10,8 +10,8 @@ from snakemake.exceptions import WorkflowError
 from grokatlas.config import EVERY_PROBE, parse_config
 from grokatlas.errors import GrokatlasError
 from grokatlas.evidence import metrics_path, read_provenance, run_of
-from grokatlas.extras import require_for_probes
-from grokatlas.figures.names import figure_names, manifold_names
+from grokatlas.extras import require, require_for_probes
+from grokatlas.figures.names import figure_names, manifold_names, planes_name
 from grokatlas.speed import Speeds
 from grokatlas.stacks import build_stacks
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
@@ -23,6 +23,8 @@ try:
     # With --sdm conda the jobs bring it along.
     if not workflow.deployment_settings.deployment_method:
         require_for_probes(CONFIG.settings.probes)
+        if any(plan.plane_steps for plan in CONFIG.plans.values()):
+            require("umap", "umap-learn", "manifold", "plane_steps in the config")
 except GrokatlasError as bad:
     raise WorkflowError(str(bad))
 
@@ -37,6 +39,10 @@ PROBES = EVERY_PROBE if EVIDENCE else CONFIG.settings.probes
 FIGURES = manifold_names(RUNS, PROBES) + figure_names(
     [run.weight_decay for run in RUNS]
 )
+PLANE_RUNS = [run for run, plan in CONFIG.plans.items() if plan.plane_steps]
+PLANE_FIGURES = [planes_name(run) for run in PLANE_RUNS]
+STACK_OF = {plan.run.id: stack.id for stack in STACKS.values() for plan in stack.plans}
+PLANE_STACKS = list(dict.fromkeys(STACK_OF[run] for run in PLANE_RUNS))
 CLAIMS = ["claims", "claims_manifold"]
 PUBLISHED = ["published_tables", "published_tables_manifold"]
 TABLES = [
@@ -119,4 +125,21 @@ def metrics_files():
     return [
         f"{RESULTS}/metrics/{stack}/{name}.parquet"
         for stack, name in [*SEGMENTS, *((stack, "planes") for stack in PLANE_STACKS)]
+    ]
+
+
+def plane_steps(wildcards):
+    """Run id -> its plane steps: what makes a plane job due again when a sweep asks for others."""
+    plans = STACKS[wildcards.stack].plans
+    return {plan.run.id: plan.plane_steps for plan in plans if plan.plane_steps}
+
+
+def plane_manifests(wildcards):
+    """Checkpoint manifests up to the last plane step: the class means are followed from the start."""
+    last = max((steps[-1] for steps in plane_steps(wildcards).values()), default=0)
+    segments = STACKS[wildcards.stack].segments
+    return [
+        manifest("checkpoint", wildcards.stack, s.name)
+        for s in segments
+        if s.start < last
     ]
