@@ -21,7 +21,7 @@ SAFETY = 2  # a node may be that much slower than the one measured
 START_MINUTES = 10  # to import torch, set up an environment, read and verify checkpoints
 MOST_MINUTES = 24 * 60
 GPU_FLOPS, GPU_STEP_SECONDS = 1e12, 2e-3  # guesses for a small GPU: what products reach, and launches of one step
-PROBED_PER_SECOND = 1.0  # snapshots that one core probes; `grokatlas bench` measures 6 for the small model
+PROBED_PER_SECOND = 0.2  # snapshots that one core probes: the default takes a second, topology up to eight more
 
 Shape = tuple[object, ...]
 
