@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import scenarios
 from cluster import Cluster
 
 AT_ONCE = 4  # controllers with their jobs on a machine of two cores
+SECONDS = 1800  # for all that run side by side
 ROWS = {}
 
 
@@ -26,12 +27,26 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def side_by_side(cluster, tmp_path_factory):
-    """Name -> future of each scenario that disturbs no other; they start at once, a few at a time."""
+def side_by_side(request, cluster, tmp_path_factory):
+    """Name -> future of each scenario that a selected test looks at; they start at once, a few at a time."""
+    wanted = {mark.args[0] for item in request.session.items for mark in item.iter_markers("scenario")}
     folder = tmp_path_factory.mktemp("checkouts")
     pool = ThreadPoolExecutor(AT_ONCE)
-    yield {f.__name__: pool.submit(f, cluster, folder / f.__name__) for f in scenarios.SIDE_BY_SIDE}
+    chosen = [f for f in scenarios.SIDE_BY_SIDE if f.__name__ in wanted]
+    yield {f.__name__: pool.submit(f, cluster, folder / f.__name__) for f in chosen}
     pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def checkout(request, side_by_side):
+    """What the test's scenario left."""
+    return side_by_side[request.node.get_closest_marker("scenario").args[0]].result(SECONDS)
+
+
+@pytest.fixture
+def alone(side_by_side):
+    """For a fault that would disturb the others: waits until they have ended."""
+    wait(side_by_side.values(), SECONDS)
 
 
 @pytest.fixture

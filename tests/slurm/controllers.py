@@ -97,7 +97,7 @@ class Checkout:
         assert len(ours) == len(dict(ours)), ours
         return dict(ours)
 
-    def wait_for_job(self, start_of_name: str, state: str, seconds: float = 120) -> str:
+    def wait_for_job(self, start_of_name: str, state: str, seconds: float = 300) -> str:
         """The id of the job of this name once it is in this state."""
         found = []
 
@@ -108,7 +108,7 @@ class Checkout:
         self.cluster.wait_for(there, f"{start_of_name} {state} in {self.folder.name}: {self.jobs()}", seconds)
         return found[0]
 
-    def wait_for_training(self, past: int = 0, seconds: float = 120) -> None:
+    def wait_for_training(self, past: int = 0, seconds: float = 300) -> None:
         """Until a checkpoint beyond a step is there."""
         folder = self.run_folders()[0]
         self.cluster.wait_for(lambda: any(s > past for s in folder.checkpoint_steps()), "a checkpoint", seconds)
@@ -130,7 +130,7 @@ class Controller:
     def output(self) -> str:
         return self.log.read_text()
 
-    def wait(self, seconds: float = 400, code: int | None = 0) -> str:
+    def wait(self, seconds: float = 1200, code: int | None = 0) -> str:
         """Its output once it has ended, as expected."""
         try:
             found = self.process.wait(seconds)
@@ -144,7 +144,7 @@ class Controller:
         self.process.send_signal(number)
         self.process.wait()
 
-    def wait_for(self, text: str, seconds: float = 120) -> None:
+    def wait_for(self, text: str, seconds: float = 300) -> None:
         Cluster.wait_for(lambda: text in self.output or self.process.poll() is not None, f"{text!r}", seconds)
         assert text in self.output, self.output[-4000:]
 

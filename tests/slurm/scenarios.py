@@ -20,7 +20,7 @@ def end_to_end(cluster: Cluster, folder: Path) -> Checkout:
     checkout = Checkout(folder, cluster)
     checkout.configure(weight_decay=(1.0, 2.0), steps=500, every=250)
     checkout.first = checkout.start()
-    checkout.first.wait(600)
+    checkout.first.wait()
     checkout.again = checkout.start().wait()
     return checkout
 
@@ -35,7 +35,7 @@ def time_limit(cluster: Cluster, folder: Path) -> Checkout:
     steps = max(2, round(LIMITED_SECONDS / piece.seconds)) * 2000
     checkout.configure(steps=steps, every=steps // 10, save_seconds=10)
     alone = checkout.train_alone()
-    checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait(900)
+    checkout.start(*checkout.targets(), "--set-resources", "train:gpu=0", "train:runtime=1").wait()
     assert alone.wait() == 0
     return checkout
 
@@ -45,9 +45,9 @@ def preempted(cluster: Cluster, folder: Path) -> Checkout:
     checkout = Checkout(folder, cluster)
     checkout.configure(steps=6000, every=2000, save_seconds=1)
     controller = checkout.start(*checkout.targets())
-    checkout.wait_for_training(seconds=300)
+    checkout.wait_for_training()
     cluster.run("sbatch", "-p", "high", "--gres=gpu:2", "--output=/dev/null", "--wrap", "sleep 1")
-    controller.wait(500)
+    controller.wait()
     return checkout
 
 
@@ -56,7 +56,7 @@ def cancelled(cluster: Cluster, folder: Path) -> Checkout:
     checkout = Checkout(folder, cluster)
     checkout.configure(weight_decay=(1.0,), steps=FOREVER, every=FOREVER // 10, segment_steps=FOREVER, save_seconds=5)
     controller = checkout.start(*checkout.targets(), *ON_CPU)
-    checkout.wait_for_training(seconds=300)
+    checkout.wait_for_training()
     cluster.run("scancel", checkout.jobs().popitem()[1][0])
     checkout.output = controller.wait(code=1)
     return checkout
@@ -104,7 +104,7 @@ def controller_killed(cluster: Cluster, folder: Path) -> Checkout:
     checkout.first.wait(code=-signal.SIGKILL)
 
     checkout.second = checkout.start(*checkout.targets(), *ON_CPU)
-    checkout.wait_for_training(seconds=300)
+    checkout.wait_for_training()
     checkout.refused = checkout.start(*checkout.targets(), *ON_CPU).wait(code=1)
     checkout.second.kill()
     done = checkout.folder / checkout.targets()[0]

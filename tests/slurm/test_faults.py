@@ -6,8 +6,6 @@ import pandas as pd
 import pytest
 import scenarios
 
-RESULT = 1200  # seconds for all scenarios that run side by side
-
 
 def retrained(checkout):
     """Steps that a log shows twice: the sum of its jumps back."""
@@ -28,8 +26,8 @@ def one_line(output, *words):
     return lines[0]
 
 
-def test_end_to_end_on_two_gpus(side_by_side):
-    checkout = side_by_side["end_to_end"].result(RESULT)
+@pytest.mark.scenario("end_to_end")
+def test_end_to_end_on_two_gpus(checkout):
     results = checkout.folder / "results"
     assert (results / "report.html").stat().st_size > 10_000
     assert set(pd.read_parquet(results / "metrics.parquet").run) == {f.run.id for f in checkout.run_folders()}
@@ -44,8 +42,8 @@ def test_end_to_end_on_two_gpus(side_by_side):
         assert contiguous([(0, 0), *pieces, (500, 500)])
 
 
-def test_a_time_limit_is_resumed_to_the_same_bits(side_by_side, row):
-    checkout = side_by_side["time_limit"].result(RESULT)
+@pytest.mark.scenario("time_limit")
+def test_a_time_limit_is_resumed_to_the_same_bits(checkout, row):
     ((_, state),) = checkout.jobs().values()
     assert state == "COMPLETED"
     (pieces,) = checkout.ledgers()
@@ -59,8 +57,8 @@ def test_a_time_limit_is_resumed_to_the_same_bits(side_by_side, row):
         "a run without limit", f"{retrained(checkout)} steps")  # fmt: skip
 
 
-def test_preemption_is_resumed(side_by_side, row, cluster):
-    checkout = side_by_side["preempted"].result(RESULT)
+@pytest.mark.scenario("preempted")
+def test_preemption_is_resumed(checkout, row, cluster):
     ((job, state),) = checkout.jobs().values()
     assert state == "COMPLETED"
     assert "Restarts=1" in cluster.run("scontrol", "show", "job", job)
@@ -70,8 +68,8 @@ def test_preemption_is_resumed(side_by_side, row, cluster):
     row("preemption by a higher partition", "saved, requeued, went on", f"{retrained(checkout)} steps")
 
 
-def test_scancel_is_reported_and_not_requeued(side_by_side, row, cluster):
-    checkout = side_by_side["cancelled"].result(RESULT)
+@pytest.mark.scenario("cancelled")
+def test_scancel_is_reported_and_not_requeued(checkout, row, cluster):
     ((job, state),) = checkout.jobs().values()
     assert state == "CANCELLED"
     assert "Restarts=0" in cluster.run("scontrol", "show", "job", job)
@@ -83,31 +81,31 @@ def test_scancel_is_reported_and_not_requeued(side_by_side, row, cluster):
     row("`scancel` of a job by a person", "saved, reported as cancelled, not requeued", "0 steps")
 
 
-def test_ctrl_c_cancels_what_was_submitted(side_by_side, cluster):
-    checkout = side_by_side["interrupted"].result(RESULT)
+@pytest.mark.scenario("interrupted")
+def test_ctrl_c_cancels_what_was_submitted(checkout, cluster):
     assert checkout.jobs()
     cluster.wait_for(lambda: {s for _, s in checkout.jobs().values()} == {"CANCELLED"}, "all to be cancelled", 120)
     assert not list((checkout.folder / ".snakemake" / "submitit" / "registry").iterdir())
 
 
-def test_a_job_killed_for_memory_says_so_and_runs_with_more(side_by_side, row):
-    checkout = side_by_side["out_of_memory"].result(RESULT)
+@pytest.mark.scenario("out_of_memory")
+def test_a_job_killed_for_memory_says_so_and_runs_with_more(checkout, row):
     assert "exceeded memory limit" in checkout.output or "was killed for memory" in checkout.output
     assert checkout.ledgers() == [[(0, 500)]]
     row("a job killed for memory", "reported with the end of its log; the same command with more `mem_mb` trains it",
         "what came after the last save, at most `save_seconds`")  # fmt: skip
 
 
-def test_a_failing_rule_shows_the_end_of_its_log(side_by_side, row):
-    checkout = side_by_side["failing_rule"].result(RESULT)
+@pytest.mark.scenario("failing_rule")
+def test_a_failing_rule_shows_the_end_of_its_log(checkout, row):
     assert "train.mul97-L1d16h2-wd2-s42.000000000: job" in one_line(checkout.output, "failed with exit status 1")
     one_line(checkout.output, "End of results/logs/train/mul97-L1d16h2-wd2-s42/000000000.log")
     assert "grokatlas: device cuda was asked for, but torch sees no GPU here" in checkout.output
     row("a failing rule", "reported with the end of its log; other jobs go on", "nothing")
 
 
-def test_a_killed_controller_adopts_its_jobs(side_by_side, row):
-    checkout = side_by_side["controller_killed"].result(RESULT)
+@pytest.mark.scenario("controller_killed")
+def test_a_killed_controller_adopts_its_jobs(checkout, row):
     first, second, third = checkout.first, checkout.second.output, checkout.third.output
     assert not first.submitted()  # it died before it heard the id
     one_line(second, "died; its lock is broken")
@@ -126,34 +124,38 @@ def test_a_killed_controller_adopts_its_jobs(side_by_side, row):
         f"{retrained(checkout)} steps")  # fmt: skip
 
 
-def test_a_default_profile_of_one_core_does_not_limit_the_cluster(side_by_side):
-    checkout = side_by_side["three_at_once"].result(RESULT)
+@pytest.mark.scenario("three_at_once")
+def test_a_default_profile_of_one_core_does_not_limit_the_cluster(checkout):
     assert [(checkout.folder / f"{i}.txt").read_text() for i in "abc"] == ["3\n"] * 3
 
 
-def test_the_official_plugin_runs_the_same_rules(side_by_side):
-    checkout = side_by_side["official_plugin"].result(RESULT)
+@pytest.mark.scenario("official_plugin")
+def test_the_official_plugin_runs_the_same_rules(checkout):
     assert checkout.ledgers() == [[(0, 500)]]
     assert len(checkout.cluster.run("squeue", "--states=all", "-h", "-o", "%Z").split(str(checkout.folder))) == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    "words",
     [
-        ("unknown_partition", ("partition a100", "cpu, gpu, high, bare", "Nothing was submitted")),
-        ("no_gpu", ("asks for 1 GPU", "partition bare has none", "Nothing was submitted")),
-        ("no_sbatch", ("sbatch is not on the path", "Nothing was submitted")),
+        pytest.param(
+            ("partition a100", "cpu, gpu, high, bare", "Nothing was submitted"),
+            marks=pytest.mark.scenario("unknown_partition"),
+        ),
+        pytest.param(
+            ("asks for 1 GPU", "partition bare has none", "Nothing was submitted"), marks=pytest.mark.scenario("no_gpu")
+        ),
+        pytest.param(("sbatch is not on the path", "Nothing was submitted"), marks=pytest.mark.scenario("no_sbatch")),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_submitted(side_by_side, name, words):
-    checkout = side_by_side[name].result(RESULT)
+def test_bad_input_is_one_line_and_nothing_is_submitted(checkout, words):
     one_line(checkout.output, *words)
     assert checkout.jobs() == {}
     assert not (checkout.folder / "results" / "runs").exists()
 
 
-def test_a_folder_that_is_not_shared_is_one_line_and_leaves_nothing_in_the_queue(side_by_side, cluster):
-    checkout = side_by_side["unshared_folder"].result(RESULT)
+@pytest.mark.scenario("unshared_folder")
+def test_a_folder_that_is_not_shared_is_one_line_and_leaves_nothing_in_the_queue(checkout, cluster):
     one_line(checkout.output, "is this folder shared with the compute nodes?")
     listing = cluster.run("squeue", "-r", "--states=all", "-h", "-o", "%T|%Z")
     states = {line.split("|")[0] for line in listing.splitlines() if line.endswith(str(checkout.own))}
@@ -161,15 +163,13 @@ def test_a_folder_that_is_not_shared_is_one_line_and_leaves_nothing_in_the_queue
     assert states
 
 
-def test_a_draining_node_is_waited_for(side_by_side, cluster, tmp_path, row):
-    for future in side_by_side.values():
-        future.exception(RESULT)
+def test_a_draining_node_is_waited_for(alone, cluster, tmp_path, row):
     checkout = scenarios.drained(cluster, tmp_path / "drained")
     assert checkout.ledgers() == [[(0, 2000), (2000, 4000)]]
     row("a node set to drain", "the running job finished, the next waited for the node", f"{retrained(checkout)} steps")
 
 
-def test_slurmctld_away_for_30_s_is_waited_out(side_by_side, cluster, tmp_path, row):
+def test_slurmctld_away_for_30_s_is_waited_out(alone, cluster, tmp_path, row):
     checkout = scenarios.slurmctld_stopped(cluster, tmp_path / "stopped")
     one_line(checkout.controller.output, "SLURM does not answer")
     one_line(checkout.controller.output, "SLURM answers again")
