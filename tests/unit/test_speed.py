@@ -92,8 +92,8 @@ def test_no_job_asks_for_more_than_a_day(tmp_path):
 
 def test_more_snapshots_ask_for_more_time_to_probe(tmp_path):
     speeds = Speeds(config(tmp_path))
-    assert speeds.probe_minutes(300, threads=1) == minutes(300)
-    assert speeds.probe_minutes(300, threads=3) == minutes(100)
+    assert speeds.probe_minutes(60, threads=1) == minutes(300)
+    assert speeds.probe_minutes(60, threads=3) == minutes(100)
 
 
 def test_few_ledgers_are_read_once(tmp_path, monkeypatch):
