@@ -17,7 +17,7 @@ def test_the_runs_that_would_settle_a_share(share, runs):
 
 def test_the_findings_name_every_judged_statement_with_its_verdict_and_query(tmp_path):
     metrics = synthetic_metrics(seeds=(42, 1), last_step=20000)
-    tables = build_tables(metrics, [RESOURCES / "claims.yaml"], [RESOURCES / "published_tables.yaml"])
+    tables = build_tables(metrics, sorted(RESOURCES.glob("claims*.yaml")), sorted(RESOURCES.glob("published*.yaml")))
     write_tables(tables, tmp_path)
     text, headline = build_findings(metrics, sorted(tmp_path.glob("*.parquet")), ["phase", "timeline_wd2.0"], [])
     verdicts = tables["verdicts"]

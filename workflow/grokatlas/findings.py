@@ -28,7 +28,9 @@ HEADLINE = (
     "n7-wd5.0-no-grok",
     "n7-wd5.0-no-memory",
     "n7-wd2.0-outer-from",
-    "n5-gcd-12x8",
+    "p51-fall-pca-multiplication",
+    "p52-loop-after-multiplication",
+    "sudden-grok-cka-multiplication",
 )
 MOST_SEEDS = 1_000  # beyond this a share is too near one half to be settled by seeds
 
