@@ -26,7 +26,7 @@ class Payload:
     def __call__(self) -> int:
         """Run the command; its exit status. Returns nothing at all once SLURM has sent TERM: the job is being ended."""
         signal.signal(signal.SIGTERM, self._on_term)
-        process = subprocess.Popen(["bash", "-c", SHELL + self.command], cwd=self.folder, start_new_session=True)
+        process = subprocess.Popen(["bash", "-c", SHELL + self.command], cwd=self.folder, process_group=0)
         self._pid = process.pid
         try:
             while not self._ended():
