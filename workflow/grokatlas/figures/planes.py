@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 
 from .style import heading, heading_space, missing_figure
@@ -18,7 +18,7 @@ MOST_STEPS = 5
 SIDE, GAP = 1.75, 0.22  # inches of a panel and between panels
 
 
-def colourings(rows: pd.DataFrame) -> list[tuple[str, str, object]]:
+def colourings(rows: pd.DataFrame) -> list[tuple[str, str, Colormap]]:
     """Column, words and colour map of each colouring that means something for these rows.
 
     For addition the place on the ring is the residue itself, and there are no cosets.
@@ -35,7 +35,7 @@ def shown_steps(steps: np.ndarray) -> list[int]:
     return [int(steps[place]) for place in places]
 
 
-def _draw_plane(axis: Axes, rows: pd.DataFrame, column: str, colours: object) -> None:
+def _draw_plane(axis: Axes, rows: pd.DataFrame, column: str, colours: Colormap) -> None:
     x, y, value = (rows[name].to_numpy() for name in ("x", "y", column))
     top = N_COSETS - 1 if column == "coset" else rows["label"].max()
     axis.scatter(x, y, c=value, cmap=colours, vmin=0, vmax=top, s=1.1, lw=0, rasterized=True)
