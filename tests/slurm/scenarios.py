@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ def time_limit(cluster: Cluster, folder: Path) -> Checkout:
     checkout.configure(steps=2000)
     assert checkout.train_alone().wait() == 0
     (piece,) = checkout.run_folders("alone")[0].ledger()
+    shutil.rmtree(folder / "alone")
     steps = max(2, round(LIMITED_SECONDS / piece.seconds)) * 2000
     checkout.configure(steps=steps, every=steps // 10, save_seconds=10)
     alone = checkout.train_alone()

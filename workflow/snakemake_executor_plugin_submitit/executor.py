@@ -25,7 +25,7 @@ from .outcome import Outcome, Outcomes, clear, log_of, read_result, tail
 from .registry import Entry, Registry
 from .request import Request, job_request
 from .settings import ExecutorSettings
-from .slurm import Slurm, UnreachableError, one_line
+from .slurm import Slurm, State, UnreachableError, one_line
 
 T = TypeVar("T")
 RETRY_SECONDS = 5.0
@@ -185,14 +185,16 @@ class Executor(RemoteExecutor):
             return
         entries = {info.aux["key"]: self.registry.get(info.aux["key"]) for info in active_jobs}
         unfinished = [entry.job_id for entry in entries.values() if entry and not read_result(entry)]
+        states: dict[str, State] = {}
         try:
-            states = self.cluster.states(unfinished) if unfinished else {}
+            if unfinished:
+                states = self.cluster.states(unfinished)
+                self.say_back()
         except UnreachableError as away:
             self.say_away(str(away))
             for info in active_jobs:
                 yield info
             return
-        self.say_back()
         self.any_started = self.any_started or any(log_of(entry).exists() for entry in entries.values())
         for info in active_jobs:
             entry = entries[info.aux["key"]]
