@@ -27,6 +27,7 @@ COMMANDS = {
 BIG = """
 stack_size: 32
 segment_steps: 100000
+evidence: []
 sweeps:
   - name: big
     weight_decay: 2.0

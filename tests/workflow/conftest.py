@@ -21,7 +21,7 @@ class Checkout:
     def configure(self, weight_decay=(1.0, 2.0), seed=(42,), steps=200, model=TINY, every=50, **top):
         sweep = {"name": "t", "model": model, "weight_decay": list(weight_decay), "seed": list(seed), "steps": steps,
                  "evaluate_every": every, "probe_every": every}  # fmt: skip
-        (self.folder / "config.yaml").write_text(yaml.safe_dump({"sweeps": [sweep], **top}))
+        (self.folder / "config.yaml").write_text(yaml.safe_dump({"evidence": [], "sweeps": [sweep], **top}))
 
     def command(self, *arguments):
         # --configfile takes all that follows it, so another option must.

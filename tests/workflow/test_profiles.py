@@ -59,7 +59,7 @@ def test_without_sbatch_one_line_and_nothing_is_touched(clone, tmp_path_factory)
 def test_the_plugin_runs_jobs_as_processes_of_this_machine(clone):
     sweep = {"name": "t", "model": {"layers": 1, "width": 16, "heads": 2}, "weight_decay": 1.0, "steps": 100,
              "evaluate_every": 100, "probe_every": 100}  # fmt: skip
-    (clone / "tiny.yaml").write_text(yaml.safe_dump({"sweeps": [sweep], "segment_steps": 50}))
+    (clone / "tiny.yaml").write_text(yaml.safe_dump({"evidence": [], "sweeps": [sweep], "segment_steps": 50}))
     target = "results/stacks/mul97-L1d16h2-wd1-s42/train-000000050.json"
     done = snakemake(clone, target, "--executor", "submitit", "--submitit-cluster", "local", "--jobs", "2",
                      "--seconds-between-status-checks", "1", "--configfile", "tiny.yaml")  # fmt: skip
