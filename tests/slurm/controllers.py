@@ -41,7 +41,8 @@ class Checkout:
     def configure(self, weight_decay=(2.0,), steps=2000, every=1000, seed=(42,), **top) -> None:
         sweep = {"name": "t", "model": TINY, "weight_decay": list(weight_decay), "seed": list(seed), "steps": steps,
                  "evaluate_every": every, "probe_every": every}  # fmt: skip
-        (self.folder / "config.yaml").write_text(yaml.safe_dump({"device": "cpu", "evidence": [], "sweeps": [sweep], **top}))
+        config = {"device": "cpu", "evidence": [], "sweeps": [sweep], **top}
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(config))
 
     @property
     def environment(self) -> dict[str, str]:
