@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import scenarios
 from cluster import Cluster
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, their children too
 AT_ONCE = 4  # controllers with their jobs on a machine of two cores
 SECONDS = 1800  # for all that run side by side
 ROWS = {}

@@ -12,7 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CONDA_NAMES = {"pytorch": "torch"}
-DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "umap": "umap-learn"}  # where the module's name differs
+# Where the module's name differs.
+DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "umap": "umap-learn", "PIL": "pillow"}
 
 
 def project():

@@ -114,6 +114,7 @@ def test_what_does_not_fit_the_screen_is_summed_up_and_not_read(config):
 
 def test_watch_draws_again_until_ctrl_c(config):
     command = [sys.executable, "-m", "grokatlas.cli", "status", "--config", "c.yaml", "--watch", "0.2"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, their children too
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     seen = [process.stdout.readline() for _ in range(8)]  # three runs and the totals, twice
     assert seen[3] == seen[7] == "3 runs: 3 waiting; 0 of 180 model-steps\n"
