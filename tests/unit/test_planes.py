@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from grokatlas.errors import GrokatlasError
 from grokatlas.extras import require
+from grokatlas.planes import turned
 from grokatlas.probes.plane import (
     UMAP_SEEDS,
     adjacency_rows,
@@ -104,6 +105,14 @@ def test_principal_axes_are_the_directions_of_most_variance_with_a_fixed_sign():
     rows = np.array([[3.0, 0, 0], [-3, 0, 0], [0, 0, -1], [0, 0, 1]])
     assert np.allclose(principal_axes(rows), [[1, 0], [0, 0], [0, 1]])
     assert np.allclose(principal_axes(-rows), principal_axes(rows))
+
+
+def test_a_plane_is_turned_and_mirrored_to_match_the_one_before():
+    points = np.array([[1.0, 0], [0, 2], [-3, 1]])
+    quarter = np.array([[0.0, 1], [-1, 0]])
+    for moved in (points @ quarter, points * [1, -1]):
+        assert np.allclose(turned(moved, points), points)
+    assert np.allclose(turned(5 * points @ quarter, points), 5 * points)  # sizes stay
 
 
 @pytest.mark.slow

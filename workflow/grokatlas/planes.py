@@ -45,8 +45,8 @@ MEAN_COLUMNS = [
     ("test_accuracy", pa.float64(), "share of right answers on the test pairs at this step"),
     ("plane_share", pa.float64(), "share of the class means' variance that lies in the plane; null if they are equal"),
     *_LABELS,
-    ("x", pa.float32(), "class mean, relative to the mean of all test rows, along the plane's first axis"),
-    ("y", pa.float32(), "along its second axis"),
+    ("x", pa.float32(), "class mean, relative to the mean of all test rows, in the step's plane of most variance"),
+    ("y", pa.float32(), "second coordinate; each step's plane is turned to match the step before"),
 ]
 
 
@@ -107,7 +107,11 @@ def _gap(plan: Plan, step: int) -> int:
 
 
 class ClassPath:
-    """A run's class means at every snapshot, all projected on one plane, so that they move in it."""
+    """A run's class means at every snapshot, each projected on its own plane of most variance.
+
+    A fixed plane would show next to nothing: the representation moves to other directions as training goes on. Each
+    projection is turned, or mirrored, to lie as near as it can on the one before, so that a class can be followed.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -121,17 +125,23 @@ class ClassPath:
         self._rows.append((step, float(right.mean())))
 
     def table(self) -> pa.Table:
-        """MEAN_SCHEMA rows. The plane: the first two principal axes of the last step's class means."""
+        """MEAN_SCHEMA rows."""
         task = self._plan.run.task
-        axes = principal_axes(self._means[-1]) if self._means else None
-        parts = []
+        parts, before = [], None
         for (step, accuracy), means in zip(self._rows, self._means, strict=True):
-            flat, total = means @ axes, float(np.sum(means**2))
+            flat, total = means @ principal_axes(means), float(np.sum(means**2))
+            before = flat = flat if before is None else turned(flat, before)
             fixed = {"run": self._plan.run.id, "step": step, "test_accuracy": accuracy}
             share = float(np.sum(flat**2)) / total if total > 0 else None
             place = np.arange(task.ring_size)
             parts.append(_table(MEAN_SCHEMA, {**fixed, "plane_share": share, **_labels(task, place), **_xy(flat)}))
         return pa.concat_tables(parts) if parts else MEAN_SCHEMA.empty_table()
+
+
+def turned(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
+    """Points [n, 2] rotated, or mirrored, about the origin to lie as near as they can to `onto` [n, 2]."""
+    u, _, vt = np.linalg.svd(points.T @ onto)
+    return points @ (u @ vt)
 
 
 def _coordinates(plan: Plan, step: int, snapshot: Snapshot, umap: np.ndarray) -> list[pa.Table]:

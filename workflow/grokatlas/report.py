@@ -50,7 +50,10 @@ OTHER_TIMELINES = ("N7", "One more weight decay over training: accuracy, every s
 # Figures of one run, by how their names begin.
 RUN_FIGURES: dict[str, tuple[str, str]] = {
     "planes_": ("G5", "Every test pair on UMAP and PCA planes of one run, by residue, discrete logarithm and coset."),
-    "animation_": ("G6", "The class means of one run through training, on the plane of its last shown step."),
+    "animation_": (
+        "G6",
+        "The class means of one run through training, on each step's plane of most variance.",
+    ),
 }
 OTHER_FIGURES = "other"  # of tables that this report does not have
 COLUMNS = {

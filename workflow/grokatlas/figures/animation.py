@@ -1,4 +1,4 @@
-"""The class means of one run on one plane through training, as an animated GIF."""
+"""The class means of one run through training, on each step's plane of most variance, as an animated GIF."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..atomic import atomic_write
-from .planes import COSET_COLOURS, N_COSETS
-from .style import BLACK, GREY, LIGHT, STYLE, VERMILLION, missing_figure, step_axis
+from .planes import COSET_COLOURS, N_COSETS, name_cosets
+from .style import BLACK, GREY, STYLE, VERMILLION, missing_figure, step_axis
 
 FRAMES = 120  # at most: 12 seconds
 MILLISECONDS, LAST_MILLISECONDS = 100, 2_000
-COLOURS = 64  # of the one palette that all frames share
+COLOURS = 128  # of the one palette that all frames share
 SIZE, DPI = (4.8, 5.8), 90
 
 
@@ -43,42 +43,32 @@ class _Film:
         self._means = means.sort_values(["step", "logarithm"], kind="stable")
         self._cosets = bool(self._means["coset"].notna().all())
         self._history = self._means.drop_duplicates("step")
-        # Almost all points of all steps: a single far step must not make every other one small.
-        self._edge = 1.08 * float(np.quantile(np.hypot(self._means["x"], self._means["y"]), 0.995)) or 1.0
         self._figure = Figure(figsize=SIZE, dpi=DPI)
-        self._plane = self._figure.add_axes((0.04, 0.225, 0.92, 0.70))
+        self._plane = self._figure.add_axes((0.04, 0.235, 0.92, 0.69))
         self._record = self._figure.add_axes((0.13, 0.08, 0.83, 0.10))
         self._figure.text(0.04, 0.985, run, fontsize=8, va="top", color=GREY)
 
     def draw(self, step: int) -> Image.Image:
         """The frame of a step, in full colour."""
         rows = self._means[self._means["step"] == step]
-        accuracy, share = rows["test_accuracy"].iloc[0], rows["plane_share"].iloc[0]
+        accuracy = rows["test_accuracy"].iloc[0]
         self._draw_plane(self._plane, rows)
         self._plane.set_title(f"step {step:,}, test accuracy {accuracy:.0%}", fontsize=11, pad=4)
-        carried = (
-            "all class means are equal" if pd.isna(share) else f"in this plane: {share:.0%} of the means' variance"
-        )
-        self._plane.text(0.02, 0.015, carried, transform=self._plane.transAxes, fontsize=7.5, color=GREY)
+        self._plane.text(0, -0.015, _carried(rows), transform=self._plane.transAxes, fontsize=7.5, color=GREY, va="top")
         self._draw_record(self._record, step)
         return _picture(self._figure)
 
     def _draw_plane(self, axis: Axes, rows: pd.DataFrame) -> None:
         axis.clear()
         x, y = rows["x"].to_numpy(), rows["y"].to_numpy()
+        # Each frame on its own scale, which the line below tells: the means grow a hundredfold in training.
+        edge = 1.12 * float(np.hypot(x, y).max()) or 1.0
         if self._cosets:
             axis.scatter(x, y, c=rows["coset"], cmap=COSET_COLOURS, vmin=0, vmax=N_COSETS - 1, s=26, lw=0)
-            centres = rows.groupby("coset")[["x", "y"]].mean()
-            for coset, centre in centres.iterrows():
-                axis.text(
-                    centre["x"], centre["y"], str(int(coset)), ha="center", va="center", fontsize=7.5,
-                    bbox={"facecolor": "white", "edgecolor": COSET_COLOURS(int(coset)), "lw": 1.2, "pad": 1.5,
-                          "boxstyle": "circle"},
-                )  # fmt: skip
+            name_cosets(axis, rows.groupby("coset")[["x", "y"]].mean(), 2 * edge)
         else:
-            axis.plot(np.append(x, x[:1]), np.append(y, y[:1]), color=LIGHT, lw=0.6, zorder=0)
             axis.scatter(x, y, c=rows["logarithm"], cmap=colormaps["hsv"], vmin=0, vmax=len(rows), s=26, lw=0)
-        axis.set(xlim=(-self._edge, self._edge), ylim=(-self._edge, self._edge), xticks=[], yticks=[], aspect="equal")
+        axis.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[], aspect="equal")
         axis.spines[:].set_visible(True)
         axis.spines[:].set_color("#B0B0B0")
 
@@ -91,6 +81,14 @@ class _Film:
         step_axis(axis)
         axis.set_xlabel(axis.get_xlabel(), fontsize=7.5)
         axis.set_ylabel("accuracy", fontsize=7.5)
+
+
+def _carried(rows: pd.DataFrame) -> str:
+    """How much of the class means a frame shows, and how large it is."""
+    share, radius = rows["plane_share"].iloc[0], float(np.hypot(rows["x"], rows["y"]).mean())
+    if pd.isna(share):
+        return "all class means are equal"
+    return f"{share:.0%} of the class means' variance; mean radius {radius:.2g}"
 
 
 def animate(means: pd.DataFrame, run: str, path: Path) -> None:

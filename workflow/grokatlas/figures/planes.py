@@ -15,6 +15,7 @@ N_COSETS = 12
 COSET_COLOURS = ListedColormap(colormaps["hsv"](np.arange(N_COSETS) / N_COSETS) * [0.9, 0.85, 0.9, 1])
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 MOST_STEPS = 5
+LEAST_APART = 0.05  # of a panel, between coset numbers that can still be read
 SIDE, GAP = 1.75, 0.22  # inches of a panel and between panels
 
 
@@ -38,18 +39,28 @@ def shown_steps(steps: np.ndarray) -> list[int]:
 def _draw_plane(axis: Axes, rows: pd.DataFrame, column: str, colours: Colormap) -> None:
     x, y, value = (rows[name].to_numpy() for name in ("x", "y", column))
     top = N_COSETS - 1 if column == "coset" else rows["label"].max()
-    axis.scatter(x, y, c=value, cmap=colours, vmin=0, vmax=top, s=1.1, lw=0, rasterized=True)
+    size = float(np.clip(7_000 / len(rows), 1.1, 8))  # 6,452 points at p = 97
+    axis.scatter(x, y, c=value, cmap=colours, vmin=0, vmax=top, s=size, lw=0, rasterized=True)
     axis.set(xticks=[], yticks=[], box_aspect=1)
     axis.spines[:].set_visible(True)
     axis.spines[:].set(color="#B0B0B0", lw=0.6)
     if np.ptp(x) == 0 and np.ptp(y) == 0:
         axis.text(0.5, 0.62, "collapsed:\nall rows equal", transform=axis.transAxes, ha="center", fontsize=8)
     elif column == "coset":
-        for coset, centre in rows.groupby("coset")[["x", "y"]].median().iterrows():
-            axis.text(
-                centre["x"], centre["y"], str(int(coset)), ha="center", va="center", fontsize=6.5,
-                bbox={"facecolor": "white", "alpha": 0.7, "lw": 0, "pad": 0.6},
-            )  # fmt: skip
+        name_cosets(axis, rows.groupby("coset")[["x", "y"]].median(), max(np.ptp(x), np.ptp(y)))
+
+
+def name_cosets(axis: Axes, centres: pd.DataFrame, span: float) -> None:
+    """Each coset's number at its centre, unless centres lie on one another: there the cosets are mixed."""
+    points = centres.to_numpy()
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2)
+    if apart[~np.eye(len(points), dtype=bool)].min(initial=np.inf) < LEAST_APART * span:
+        return
+    for coset, (x, y) in zip(centres.index, points, strict=True):
+        axis.text(
+            x, y, str(int(coset)), ha="center", va="center", fontsize=6.5,
+            bbox={"facecolor": "white", "alpha": 0.7, "lw": 0, "pad": 0.6},
+        )  # fmt: skip
 
 
 def plot_planes(coordinates: pd.DataFrame, run: str) -> Figure:
