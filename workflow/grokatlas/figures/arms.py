@@ -189,6 +189,7 @@ def _draw_panel(axis: Axes, panel: Panel, runs: list[RunRows], operation: Operat
         return
     panel.draw(axis, runs)
     if not axis.lines and not axis.collections:
+        axis.tick_params(left=False, labelleft=False)
         axis.text(
             0.5, 0.5, "not measured: missing", transform=axis.transAxes, ha="center", color=GREY, fontstyle="italic"
         )

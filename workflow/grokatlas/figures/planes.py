@@ -39,7 +39,7 @@ def shown_steps(steps: np.ndarray) -> list[int]:
 def _draw_plane(axis: Axes, rows: pd.DataFrame, column: str, colours: Colormap) -> None:
     x, y, value = (rows[name].to_numpy() for name in ("x", "y", column))
     top = N_COSETS - 1 if column == "coset" else rows["label"].max()
-    size = float(np.clip(7_000 / len(rows), 1.1, 8))  # 6,452 points at p = 97
+    size = float(np.clip(12_000 / len(rows), 1.9, 8))  # 6,452 points at p = 97
     axis.scatter(x, y, c=value, cmap=colours, vmin=0, vmax=top, s=size, lw=0, rasterized=True)
     axis.set(xticks=[], yticks=[], box_aspect=1)
     axis.spines[:].set_visible(True)
