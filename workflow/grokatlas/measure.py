@@ -54,12 +54,12 @@ def _evaluation_rows(plan: Plan, folder: RunFolder, promise: dict, start: int, s
     ledger = folder.ledger()
     for step, scores in sorted((int(step), row) for step, row in promise["evaluations"].items()):
         piece = next((p for p in ledger if p.start < step <= p.stop), None)
-        origin = _origin(vars(piece.execution) if piece else {})
+        origin = origin_of(vars(piece.execution) if piece else {})
         for name, value in scores.items():
             split, metric = name.split("_")
-            yield _row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
+            yield tidy_row(plan, step, cadences[step], EVALUATION, Measurement(metric, value, split=split), origin)
     if promise["diverged"] is not None and start < promise["diverged"] <= stop:
-        yield _row(plan, promise["diverged"], 1, EVALUATION, Measurement("diverged", 1.0), _origin({}))
+        yield tidy_row(plan, promise["diverged"], 1, EVALUATION, Measurement("diverged", 1.0), origin_of({}))
 
 
 def _snapshot_rows(
@@ -81,13 +81,14 @@ def _snapshot_rows(
         snapshot, header = load(step)
         if header["content"] != digest:
             raise GrokatlasError(f"{folder.snapshot_path(step)}: not the snapshot that the manifest promises")
-        origin = _origin(json.loads(header["execution"]))
+        origin = origin_of(json.loads(header["execution"]))
         for probe in probes:
             for measurement in probe.measure(snapshot, before):
-                yield _row(plan, step, cadences[step], probe.name, measurement, origin)
+                yield tidy_row(plan, step, cadences[step], probe.name, measurement, origin)
 
 
-def _origin(execution: Mapping[str, object]) -> Row:
+def origin_of(execution: Mapping[str, object]) -> Row:
+    """The provenance columns of a row, from the execution that made the weights."""
     return {
         "code_version": code_version(),
         "training_version": TRAINING_VERSION,
@@ -97,5 +98,6 @@ def _origin(execution: Mapping[str, object]) -> Row:
     }
 
 
-def _row(plan: Plan, step: int, cadence: int, probe: str, measurement: Measurement, origin: Row) -> Row:
+def tidy_row(plan: Plan, step: int, cadence: int, probe: str, measurement: Measurement, origin: Row) -> Row:
+    """One row of the metrics table."""
     return {**plan.run.describe(), "step": step, "cadence": cadence, "probe": probe, **vars(measurement), **origin}

@@ -16,7 +16,7 @@ from .atomic import atomic_write
 from .checkpoints import RunFolder
 from .config import Plan, Settings
 from .errors import GrokatlasError
-from .measure import Row, _origin, _row, snapshot_of
+from .measure import Row, origin_of, tidy_row, snapshot_of
 from .metrics import write_metrics
 from .probes import Snapshot
 from .probes.plane import PROBE, UMAP_SEEDS, coset_of, measure, principal_axes, umap_plane
@@ -77,7 +77,7 @@ def measure_planes(
                 started = time.monotonic()
                 planes = {seed: umap_plane(snapshot.hidden["test"], seed) for seed in UMAP_SEEDS}
                 coordinates += _coordinates(plan, step, snapshot, planes[UMAP_SEEDS[0]])
-                rows += [_row(plan, step, _gap(plan, step), PROBE, m, origin) for m in measure(snapshot, planes)]
+                rows += [tidy_row(plan, step, _gap(plan, step), PROBE, m, origin) for m in measure(snapshot, planes)]
                 print(f"{plan.run.id}: planes of step {step:,} in {time.monotonic() - started:.0f} s", flush=True)
         means.append(path.table())
     _write(coordinates, PLANE_SCHEMA, outputs["planes"])
@@ -98,7 +98,7 @@ def _snapshots(plan: Plan, settings: Settings, manifests: Sequence[dict]) -> Ite
                 raise GrokatlasError(f"{folder.snapshot_path(step)}: not the snapshot that the manifest promises")
             snapshot = snapshot_of(state, folder.shape, plan.run.task)
             if snapshot.finite:
-                yield step, snapshot, _origin(json.loads(header["execution"]))
+                yield step, snapshot, origin_of(json.loads(header["execution"]))
 
 
 def _gap(plan: Plan, step: int) -> int:
