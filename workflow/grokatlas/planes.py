@@ -16,7 +16,7 @@ from .atomic import atomic_write
 from .checkpoints import RunFolder
 from .config import Plan, Settings
 from .errors import GrokatlasError
-from .measure import Row, origin_of, tidy_row, snapshot_of
+from .measure import Row, origin_of, snapshot_of, tidy_row
 from .metrics import write_metrics
 from .probes import Snapshot
 from .probes.plane import PROBE, UMAP_SEEDS, coset_of, measure, principal_axes, umap_plane
