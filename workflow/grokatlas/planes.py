@@ -146,7 +146,7 @@ def turned(points: np.ndarray, onto: np.ndarray) -> np.ndarray:
 
 def _coordinates(plan: Plan, step: int, snapshot: Snapshot, umap: np.ndarray) -> list[pa.Table]:
     """PLANE_SCHEMA rows of one step: the published UMAP and the PCA plane, a row a test pair."""
-    task, centred = snapshot.task, snapshot.centred
+    task, centred = snapshot.task, snapshot.centred["test"]
     pairs = {"a": task.test_pairs[:, 0], "b": task.test_pairs[:, 1]}
     where = {**pairs, **_labels(task, task.ring_position[snapshot.labels["test"]])}
     planes = (("umap", UMAP_SEEDS[0], umap), ("pca", None, centred @ principal_axes(centred)))
