@@ -6,11 +6,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from grokatlas.aggregate import gather_metrics
+from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
-from grokatlas.evidence import provenance_row, read_provenance, run_of, write_provenance
+from grokatlas.evidence import export_evidence, provenance_row, read_provenance, run_of, write_provenance
 from grokatlas.history import Execution, Piece
 from grokatlas.metrics import read_metrics, write_metrics
 from grokatlas.runs import Run, Seeds
+from grokatlas.stacks import build_stacks, metrics_paths
 from synthetic import synthetic_metrics
 
 
@@ -70,3 +72,16 @@ def test_provenance_with_other_columns_is_refused(tmp_path):
         csv.writer(file).writerows([["run", "steps"], ["a", "1"]])
     with pytest.raises(GrokatlasError, match="other columns"):
         read_provenance(tmp_path)
+
+
+def test_evidence_holds_the_planes_too(tmp_path, small):
+    sweep = {"name": "s", "weight_decay": 1.0, "steps": 1000, "evaluate_every": 500, "probe_every": 500}
+    config = parse_config({"results": str(tmp_path), "sweeps": [{**sweep, "plane_steps": [500]}]})
+    segment, planes = metrics_paths(config, build_stacks(config))
+    assert (segment.name, planes.name) == ("000000000.parquet", "planes.parquet")
+    parquet(small[small["weight_decay"] == 1.0], segment)
+    with pytest.raises(GrokatlasError, match="planes.parquet: not made yet"):
+        export_evidence(config, tmp_path / "evidence")
+    parquet(small[small["weight_decay"] == 1.0].assign(probe="plane"), planes)
+    export_evidence(config, tmp_path / "evidence")
+    assert set(read_metrics([tmp_path / "evidence" / "metrics.parquet"])["probe"]) == {"evaluation", "plane"}

@@ -12,7 +12,7 @@ from .config import Config
 from .errors import GrokatlasError
 from .history import Piece, RunHistory
 from .runs import Run, Seeds
-from .stacks import build_stacks
+from .stacks import build_stacks, metrics_paths
 
 METRICS, PROVENANCE = "metrics.parquet", "provenance.csv"
 
@@ -97,8 +97,7 @@ def export_evidence(config: Config, folder: Path) -> int:
     """
     from .aggregate import gather_metrics  # pyarrow, which the Snakefile has no need to load
 
-    results, stacks = config.settings.results, build_stacks(config)
-    paths = [results / "metrics" / stack.id / f"{s.name}.parquet" for stack in stacks.values() for s in stack.segments]
+    results, paths = config.settings.results, metrics_paths(config, build_stacks(config))
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise GrokatlasError(f"{missing[0]}: not made yet ({len(missing)} of {len(paths)} are missing); run snakemake")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from .config import Config, Plan
 
@@ -62,3 +64,13 @@ def _stack_id(variant: str, members: tuple[Plan, ...]) -> str:
         return f"{variant}-s{seeds[0]}"
     digest = hashlib.sha256(" ".join(seeds).encode()).hexdigest()[:8]
     return f"{variant}-s{seeds[0]}+{len(seeds) - 1}-{digest}"
+
+
+def metrics_paths(config: Config, stacks: Mapping[str, Stack]) -> list[Path]:
+    """Every Parquet file of metrics that a config's jobs write: one a stack and segment, one a stack with planes."""
+    names = {stack: [segment.name for segment in stack.segments] for stack in stacks.values()}
+    for stack, files in names.items():
+        if any(plan.plane_steps for plan in stack.plans):
+            files.append("planes")
+    folder = config.settings.results / "metrics"
+    return [folder / stack.id / f"{name}.parquet" for stack, files in names.items() for name in files]

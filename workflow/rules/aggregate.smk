@@ -16,7 +16,7 @@ rule report:
 # One file of all metrics, and the small table of which run is in which sweep.
 rule aggregate:
     input:
-        metrics=metrics_files(),
+        metrics=[str(path) for path in metrics_paths(CONFIG, STACKS)],
         evidence=[str(metrics_path(folder)) for folder in EVIDENCE],
     output:
         metrics=f"{RESULTS}/metrics.parquet",

@@ -13,7 +13,7 @@ from grokatlas.evidence import metrics_path, read_provenance, run_of
 from grokatlas.extras import require, require_for_probes
 from grokatlas.figures.names import figure_names, manifold_names, planes_name
 from grokatlas.speed import Speeds
-from grokatlas.stacks import build_stacks
+from grokatlas.stacks import build_stacks, metrics_paths
 from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 
 try:
@@ -42,7 +42,6 @@ FIGURES = manifold_names(RUNS, PROBES) + figure_names(
 PLANE_RUNS = [run for run, plan in CONFIG.plans.items() if plan.plane_steps]
 PLANE_FIGURES = [planes_name(run) for run in PLANE_RUNS]
 STACK_OF = {plan.run.id: stack.id for stack in STACKS.values() for plan in stack.plans}
-PLANE_STACKS = list(dict.fromkeys(STACK_OF[run] for run in PLANE_RUNS))
 CLAIMS = ["claims", "claims_manifold"]
 PUBLISHED = ["published_tables", "published_tables_manifold"]
 TABLES = [
@@ -118,14 +117,6 @@ def probe_minutes(wildcards, threads):
     due = [c for cadences in due_steps(wildcards).values() for c in cadences]
     snapshots = sum((stop - start) // probe_every for stop, _, probe_every in due)
     return SPEEDS.probe_minutes(snapshots, threads)
-
-
-def metrics_files():
-    """One Parquet file a stack and segment, and one a stack with planes."""
-    return [
-        f"{RESULTS}/metrics/{stack}/{name}.parquet"
-        for stack, name in [*SEGMENTS, *((stack, "planes") for stack in PLANE_STACKS)]
-    ]
 
 
 def plane_steps(wildcards):
