@@ -30,16 +30,15 @@ def publish(config_path: Path) -> None:
     findings, docs, readme = results / "findings.md", Path("docs"), Path("README.md")
     if not findings.exists():
         raise GrokatlasError(f"{findings}: not made yet; run `snakemake findings --configfile {config_path}`")
-    text = findings.read_text()
+    text, headline = findings.read_text(), (results / "headline.md").read_text()
+    page, replaced = BLOCK.subn(lambda block: block[1] + headline + block[2], readme.read_text())
+    if not replaced:
+        raise GrokatlasError(f"{readme}: has no headline block; put back its two comment lines")
     shutil.rmtree(docs / "findings", ignore_errors=True)
     (docs / "findings").mkdir(parents=True)
     shown = sorted(set(re.findall(r"\]\(findings/(\S+)\.png\)", text)))
     for name in shown:
         shutil.copy(results / "figures" / f"{name}.png", docs / "findings")
     write_text(docs / "findings.md", text)
-    headline = (results / "headline.md").read_text()
-    page, replaced = BLOCK.subn(lambda block: block[1] + headline + block[2], readme.read_text())
-    if not replaced:
-        raise GrokatlasError(f"{readme}: has no headline block; put back its two comment lines")
     write_text(readme, page)
     click.echo(f"docs/findings.md with {len(shown)} figures; headline in README.md")
