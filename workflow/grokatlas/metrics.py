@@ -49,12 +49,14 @@ PROVENANCE_COLUMNS = [
     ("origin", pa.string(), "here, or the evidence folder it was taken from; set when metrics are gathered"),
 ]
 HERE = "here"  # the origin of rows that were measured in this results folder
-SCHEMA = pa.schema(
-    [
-        pa.field(name, kind, metadata={"description": text})
-        for name, kind, text in RUN_COLUMNS + MEASUREMENT_COLUMNS + PROVENANCE_COLUMNS
-    ]
-)
+
+
+def described_schema(columns: Iterable[tuple[str, pa.DataType, str]]) -> pa.Schema:
+    """A schema from name, type and description of each column."""
+    return pa.schema([pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns])
+
+
+SCHEMA = described_schema(RUN_COLUMNS + MEASUREMENT_COLUMNS + PROVENANCE_COLUMNS)
 
 
 @dataclass(frozen=True)

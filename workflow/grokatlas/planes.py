@@ -17,7 +17,7 @@ from .checkpoints import RunFolder
 from .config import Plan, Settings
 from .errors import GrokatlasError
 from .measure import Row, origin_of, snapshot_of, tidy_row
-from .metrics import write_metrics
+from .metrics import described_schema, write_metrics
 from .probes import Snapshot
 from .probes.plane import PROBE, UMAP_SEEDS, coset_of, measure, principal_axes, umap_plane
 from .stacks import Stack
@@ -50,11 +50,7 @@ MEAN_COLUMNS = [
 ]
 
 
-def _schema(columns: list[tuple[str, pa.DataType, str]]) -> pa.Schema:
-    return pa.schema([pa.field(name, kind, metadata={"description": text}) for name, kind, text in columns])
-
-
-PLANE_SCHEMA, MEAN_SCHEMA = _schema(PLANE_COLUMNS), _schema(MEAN_COLUMNS)
+PLANE_SCHEMA, MEAN_SCHEMA = described_schema(PLANE_COLUMNS), described_schema(MEAN_COLUMNS)
 
 
 def measure_planes(
