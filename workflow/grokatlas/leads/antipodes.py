@@ -43,7 +43,7 @@ def shadow(metrics: pd.DataFrame) -> Lead:
             }
         )
     if not rows:
-        return Lead("antipode_shadow", SHADOW, MISSING_ANSWER)
+        return Lead(SHADOW, MISSING_ANSWER)
     table = pd.DataFrame(rows)
     correlation = table.iloc[:, 2].dropna()
     high, heavy = int(table.iloc[:, 3].sum()), int(table.iloc[:, 4].sum())
@@ -56,7 +56,7 @@ def shadow(metrics: pd.DataFrame) -> Lead:
     answer += (
         "It is a shadow of the spectrum." if correlation.median() > 0.7 else "The spectrum explains only part of it."
     )
-    return Lead("antipode_shadow", SHADOW, answer, table, "spectrum", SHADOW_QUERY)
+    return Lead(SHADOW, answer, table, "spectrum", SHADOW_QUERY)
 
 
 def gcd_prediction(metrics: pd.DataFrame) -> Lead:
@@ -84,7 +84,7 @@ def gcd_prediction(metrics: pd.DataFrame) -> Lead:
             }
         )
     if not rows:
-        return Lead("gcd", GCD, MISSING_ANSWER)
+        return Lead(GCD, MISSING_ANSWER)
     table = pd.DataFrame(rows)
     testable = table[table["share if each stride won equally often"] < 1]
     right = testable[testable["stride that wins most often"] == testable["gcd"]]
@@ -97,4 +97,4 @@ def gcd_prediction(metrics: pd.DataFrame) -> Lead:
         f"{said}. "
         f"The gcd is the most frequent winner on {len(right)} of {len(testable)} splits with more than one stride."
     )
-    return Lead("gcd", GCD, answer, table, "", GCD_QUERY)
+    return Lead(GCD, answer, table, "", GCD_QUERY)

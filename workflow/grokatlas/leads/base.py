@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from ..figures.data import SMALL, RunRows, select
-from ..thresholds import GROK
+from ..readouts import AccuracyReadout, read_accuracy
 
 SEED = 0
 SHUFFLES = 4_999  # the least p-value is 1 / 5,000
@@ -24,7 +24,6 @@ class Lead:
     table, for `DataFrame.query` and SQL alike. `open`: what the evidence does not settle.
     """
 
-    name: str
     question: str
     answer: str
     table: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -44,16 +43,15 @@ def accuracy(run: RunRows) -> pd.Series:
     return pd.Series(found.values, index=found.steps)
 
 
-def grok_step(run: RunRows) -> int | None:
-    """First evaluation with a test accuracy of 0.9 or more."""
+def read_run(run: RunRows) -> AccuracyReadout:
+    """The trajectory readout of a run's test accuracy. Raises GrokatlasError if it was never evaluated."""
     curve = accuracy(run)
-    above = curve.index[curve >= GROK]
-    return int(above[0]) if len(above) else None
+    return read_accuracy(curve.index.to_numpy(), curve.to_numpy())
 
 
 def after_grok(run: RunRows, frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of a frame indexed by step from the run's first grok step on; none if it never groks."""
-    start = grok_step(run)
+    start = read_run(run).first_grok_step
     return frame.iloc[:0] if start is None else frame[frame.index >= start]
 
 
@@ -70,9 +68,3 @@ def share(part: int, whole: int) -> str:
 def spread(values: Sequence[float] | np.ndarray, form: str = ".1f") -> str:
     """Median and range, e.g. 3.1 (1.0 to 7.2)."""
     return f"{np.median(values):{form}} ({np.min(values):{form}} to {np.max(values):{form}})"
-
-
-def p_value(observed: float, null: Iterable[float]) -> float:
-    """(1 + draws at or above the observed) / (1 + draws), one-sided."""
-    null = np.asarray(list(null))
-    return float((1 + np.sum(null >= observed - 1e-12)) / (1 + len(null)))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..readouts import read_accuracy
 from ..thresholds import GROK
-from .base import MISSING_ANSWER, Lead, accuracy, grok_step, share, small_runs, spread
+from .base import MISSING_ANSWER, Lead, accuracy, read_run, share, small_runs, spread
 
 GROKKED = "Did weight decay 1.0 fail to grok?"
 STUCK = 'Are runs "stuck at 30%" stuck?'
@@ -19,11 +18,10 @@ def weight_decay_one(metrics: pd.DataFrame) -> Lead:
     """First grok step and solid share of every run at weight decay 1.0."""
     runs = [run for run in small_runs(metrics) if run.weight_decay == 1.0]
     if not runs:
-        return Lead("wd1_groks", GROKKED, MISSING_ANSWER)
+        return Lead(GROKKED, MISSING_ANSWER)
     rows = []
     for run in runs:
-        curve = accuracy(run)
-        found = read_accuracy(curve.index.to_numpy(), curve.to_numpy())
+        found = read_run(run)
         rows.append(
             {
                 "run": run.run,
@@ -39,7 +37,7 @@ def weight_decay_one(metrics: pd.DataFrame) -> Lead:
     steps = table["first >= 0.9 at step"].dropna()
     said = f" First step at 0.9 or more: {spread(steps, ',.0f')}." if len(steps) else ""
     answer = f"{share(len(steps), len(runs))} runs at weight decay 1.0 reach a test accuracy of 0.9.{said}"
-    return Lead("wd1_groks", GROKKED, answer, table, "timeline_wd1.0", QUERY)
+    return Lead(GROKKED, answer, table, "timeline_wd1.0", QUERY)
 
 
 def excursions(curve: pd.Series, start: int) -> list[tuple[int, int | None]]:
@@ -61,7 +59,7 @@ def stuck(metrics: pd.DataFrame) -> Lead:
     """How long runs that stand near 30% after grokking stay there."""
     rows, waits, unreturned = [], [], []
     for run in small_runs(metrics):
-        start = grok_step(run)
+        start = read_run(run).first_grok_step
         if start is None:
             continue
         curve = accuracy(run)
@@ -81,7 +79,7 @@ def stuck(metrics: pd.DataFrame) -> Lead:
         )
     total = len(waits) + len(unreturned)
     if not total:
-        return Lead("stuck", STUCK, MISSING_ANSWER, pd.DataFrame(rows))
+        return Lead(STUCK, MISSING_ANSWER, pd.DataFrame(rows))
     within = f" after {spread(waits, ',.0f')} steps (median and range)" if waits else ""
     answer = (
         f"Grokked runs were seen with a test accuracy between 0.15 and 0.5 on {total} occasions. From "
@@ -92,4 +90,4 @@ def stuck(metrics: pd.DataFrame) -> Lead:
     )
     if waits and np.mean([wait <= 5_000 for wait in waits]) > 0.5:
         answer += " A last evaluation near 30% is a moment of an oscillation, not a state that a run stays in."
-    return Lead("stuck", STUCK, answer, pd.DataFrame(rows), "phase", QUERY)
+    return Lead(STUCK, answer, pd.DataFrame(rows), "phase", QUERY)

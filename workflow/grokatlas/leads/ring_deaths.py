@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ..figures.data import RunRows
+from ..probes.relabelling import p_value
 from ..thresholds import COLLAPSE_SCORE, GROK, LOCK_SCORE
-from .base import MISSING_ANSWER, SEED, Lead, accuracy, p_value, scores, share, small_runs
+from .base import MISSING_ANSWER, SEED, Lead, accuracy, scores, share, small_runs
 
 QUESTION = "Does a ring's death coincide with an accuracy dip?"
 QUERY = "(probe == 'strides_12x8' and metric == 'outer_stride') or (probe == 'evaluation' and metric == 'accuracy')"
@@ -48,11 +49,11 @@ def lead(metrics: pd.DataFrame) -> Lead:
     table = pd.DataFrame(rows)
     total = int(table["ring deaths"].sum()) if rows else 0
     if not total:
-        return Lead("ring_deaths", QUESTION, MISSING_ANSWER, table)
+        return Lead(QUESTION, MISSING_ANSWER, table)
     together, base = int(table["deaths at a dip"].sum()), int(table["with a dip below 0.9"].sum())
     rng = np.random.default_rng(SEED)
     shifted = [sum(int((d & np.roll(a, rng.integers(len(a)))).sum()) for d, a in pairs) for _ in range(SHIFTS)]
-    p = p_value(together, shifted)
+    p = p_value(together, np.array(shifted))
     answer = (
         f"A perfect outer ring (score >= 0.9) fell below 0.5 from one probe to the next {total} times. "
         f"{share(together, total)} of these deaths fall in an interval with a test accuracy below 0.9, where "
@@ -64,4 +65,4 @@ def lead(metrics: pd.DataFrame) -> Lead:
         if p < 0.05 and together > np.mean(shifted)
         else "That is not more than chance."
     )
-    return Lead("ring_deaths", QUESTION, answer, table, "timeline_wd2.0", QUERY)
+    return Lead(QUESTION, answer, table, "timeline_wd2.0", QUERY)

@@ -39,11 +39,11 @@ def lead(metrics: pd.DataFrame) -> Lead:
             }
         )
     if not rows:
-        return Lead("ring_variance", QUESTION, MISSING_ANSWER)
+        return Lead(QUESTION, MISSING_ANSWER)
     percent = 100 * np.array(values)
     answer = (
         f"At the {len(values)} probes of {len(rows)} runs where an outer stride scores 0.9 or more, the cosets' means "
         f"carry {spread(percent)}% of the test hidden states' variance (median and range); chance is {chance:.1%}. "
         f"{np.mean(percent < 15):.0%} of these perfect rings sit on less than 15% of it."
     )
-    return Lead("ring_variance", QUESTION, answer, pd.DataFrame(rows), "timeline_wd2.0", QUERY)
+    return Lead(QUESTION, answer, pd.DataFrame(rows), "timeline_wd2.0", QUERY)

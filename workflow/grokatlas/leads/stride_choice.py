@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..figures.data import N_OUTER, RunRows
+from ..probes.relabelling import p_value
 from ..thresholds import LOCK_SCORE
-from .base import MISSING_ANSWER, SEED, SHUFFLES, Lead, p_value, scores, share, small_runs
+from .base import MISSING_ANSWER, SEED, SHUFFLES, Lead, scores, share, small_runs
 
 QUESTION = "Does weight decay choose the outer stride, or the seed, the initial weights or the batch order?"
 SEED_NAMES = ("split", "initial weights", "batch order")
@@ -60,7 +61,7 @@ def lead(metrics: pd.DataFrame) -> Lead:
     runs = small_runs(metrics)
     found = [row for run in runs if (row := dominant(run))]
     if not found:
-        return Lead("stride_choice", QUESTION, MISSING_ANSWER)
+        return Lead(QUESTION, MISSING_ANSWER)
     table = pd.DataFrame(found)
     agree, pairs, p = agreement(table["weight decay"], table["rings (gcd)"])
     weighted = ", ".join(
@@ -73,8 +74,7 @@ def lead(metrics: pd.DataFrame) -> Lead:
         f"decay {share(agree, pairs)} share their class; dealing the classes to the runs at random gives as many or "
         f"more with p = {p:.2g}. " + _verdict(p, pairs) + _one_at_a_time(table)
     )
-    return Lead(
-        "stride_choice", QUESTION, answer, table, "phase", QUERY,
+    return Lead(QUESTION, answer, table, "phase", QUERY,
         "A lock needs 30,000 steps of one perfect ring; what is read here are perfect probes after grokking.",
     )  # fmt: skip
 
