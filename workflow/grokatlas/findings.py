@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .atomic import write_text
 from .intervals import wilson
@@ -16,6 +15,7 @@ from .leads import follow_leads
 from .report import BADGES, FIGURES
 from .tables import read_table
 from .tables.writing import markdown_rows
+from .templates import render
 from .thresholds import MAJORITY
 from .verdicts import CONTRADICTED, MISSING, REPRODUCED, UNDECIDED, UNTESTABLE
 
@@ -32,6 +32,8 @@ HEADLINE = (
     "p52-loop-after-multiplication",
     "sudden-grok-cka-multiplication",
 )
+PROVENANCE_SHOWN = ("run", "steps", "code_version", "device", "precision", "threads", "torch_version", "wall_seconds",
+                    "model_steps_per_s")  # fmt: skip
 MOST_SEEDS = 1_000  # beyond this a share is too near one half to be settled by seeds
 
 
@@ -105,14 +107,8 @@ def build_findings(
         shown = markdown_rows(lead.table) if len(lead.table) else ""
         leads.append({**asdict(lead), "table": shown, "figure": lead.figure if lead.figure in figures else ""})
     runs = pd.DataFrame(provenance)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    text = environment.get_template(TEMPLATE).render(
+    text = render(
+        TEMPLATE,
         runs=runs,
         total_steps=int(runs["steps"].astype(int).sum()) if len(runs) else 0,
         verdicts=list(BADGES),
@@ -125,10 +121,6 @@ def build_findings(
         provenance=markdown_rows(runs[list(PROVENANCE_SHOWN)]) if len(runs) else "None.\n",
     )
     return text, headline
-
-
-PROVENANCE_SHOWN = ("run", "steps", "code_version", "device", "precision", "threads", "torch_version", "wall_seconds",
-                    "model_steps_per_s")  # fmt: skip
 
 
 def write_findings(text: str, headline: str, folder: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .atomic import write_text
 from .errors import GrokatlasError
 from .records import SEED_COLUMNS
 from .tables import read_table
+from .templates import render
 from .verdicts import CONTRADICTED, MISSING, REPRODUCED, UNDECIDED, UNTESTABLE
 
 TEMPLATE = "report.html.j2"
@@ -177,14 +177,8 @@ def build_report(metrics: pd.DataFrame, tables: Sequence[Path], figures: Sequenc
     if "verdicts" not in frames:
         raise GrokatlasError("verdicts.parquet is not among the tables given: pass every file that write_tables wrote")
     verdicts = frames.pop("verdicts")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template(TEMPLATE).render(
+    page = render(
+        TEMPLATE,
         badges=BADGES,
         claims=_claims(verdicts),
         tables=[_table(name, frame) for name, frame in frames.items()],
