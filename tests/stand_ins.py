@@ -33,7 +33,7 @@ main(sys.argv[1:])
 
 def write_run(history: RunHistory, lane: tuple[str, ...], ends: list[int]) -> None:
     """What training up to the last of `ends` leaves, one segment after the other."""
-    execution = Execution("cuda", "float32", 1, lane, "2.13.0", "stand-in")
+    execution = Execution("cuda", "float32", 1, lane, "2.13.0", "2.4.6", "stand-in")
     ledger = [Piece(start, stop, 300.0, execution) for start, stop in pairwise([0, *ends])]
     for number, piece in enumerate(ledger, 1):
         history.write_sidecar(piece.stop, DIGEST, ledger[:number])

@@ -57,8 +57,8 @@ def test_missing_evidence_is_one_clear_line(tmp_path):
 def test_provenance_adds_up_the_pieces_of_a_run_and_names_every_code_that_trained_it(tmp_path):
     run = Run(weight_decay=2.0, seeds=Seeds(1, 2, 3))
     pieces = [
-        Piece(0, 1000, 20.0, Execution("cpu", "float32", 1, (run.id,), "2.13", "0.1.0+gaaa")),
-        Piece(1000, 4000, 60.0, Execution("cpu", "float32", 1, (run.id,), "2.13", "0.1.0+gbbb")),
+        Piece(0, 1000, 20.0, Execution("cpu", "float32", 1, (run.id,), "2.13", "2.4", "0.1.0+gaaa")),
+        Piece(1000, 4000, 60.0, Execution("cpu", "float32", 1, (run.id,), "2.13", "2.4", "0.1.0+gbbb")),
     ]
     write_provenance([provenance_row(run, pieces)], tmp_path)
     row = read_provenance(tmp_path)[0]

@@ -29,7 +29,7 @@ def runs(count):
 
 def trained(folder, run, seconds, device="cpu", lane=1, steps=1000):
     history = RunHistory(folder, run)
-    execution = Execution(device, "float32", 1, tuple(r.id for r in runs(lane)), "2.13.0", "test")
+    execution = Execution(device, "float32", 1, tuple(r.id for r in runs(lane)), "2.13.0", "2.4.6", "test")
     history.write_sidecar(steps, "0" * 64, [Piece(0, steps, seconds, execution)])
 
 

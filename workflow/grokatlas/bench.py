@@ -19,7 +19,6 @@ from .checkpoints import RunFolder, shape_of_run
 from .config import MODELS
 from .cost import step_flops
 from .errors import GrokatlasError
-from .history import Execution
 from .measure import snapshot_of
 from .model import initial_parameters, unflatten
 from .probes import probes_for
@@ -189,11 +188,10 @@ class _Worker:
             evaluator.scores()
 
     def snapshot(self, step: int) -> None:
-        execution = Execution(self.machine.device, self.machine.precision, 1, (), torch.__version__)
         flat = self.lanes[0].parameters[0].detach().cpu()
         with tempfile.TemporaryDirectory() as folder:
             for run in self.runs:
-                RunFolder(folder, run).save_snapshot(step, flat, execution)
+                RunFolder(folder, run).save_snapshot(step, flat, self.machine.execution(()))
 
     def memory(self) -> float:
         if self.machine.device == "cuda":
@@ -213,7 +211,7 @@ def _in_worker(work: str, *arguments: object) -> object:
 
 
 def _serial_step(run: Run, machine: Machine, steps: int) -> float:
-    torch.set_num_threads(machine.threads)
+    torch.set_num_threads(1)  # as a lane has it in a train job
     (lane,) = make_lanes([run], machine)
     lane.advance(WARM_UP_STEPS)
     return _timed(lambda: lane.advance(steps), machine) / steps

@@ -27,6 +27,7 @@ class Execution:
     threads: int
     lane: tuple[str, ...]  # ids of the runs that stepped together
     torch: str  # its version
+    numpy: str = ""  # its version; empty for runs trained before products on a CPU went through it
     code: str = field(default_factory=code_version)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from ..errors import GrokatlasError
+from ..history import Execution
 from ..model import ModelShape, parameter_count
 
 T = TypeVar("T")
@@ -33,6 +35,10 @@ class Machine:
         precision = precision if device == "cuda" else "float32"
         torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
         return cls(device, precision, max(1, threads))
+
+    def execution(self, lane: tuple[str, ...]) -> Execution:
+        """How runs that step together are computed here, for their ledgers."""
+        return Execution(self.device, self.precision, torch.get_num_threads(), lane, torch.__version__, np.__version__)
 
 
 def bytes_per_run(shape: ModelShape, batch_size: int) -> int:

@@ -61,7 +61,7 @@ class Evaluator:
         weights on position 0 from the T query positions that reach the output (`Network.attention`).
         """
         parts = [
-            (hidden.cpu().clone(), logits.cpu().clone(), [gate.cpu() for gate in self._network.attention])
+            (hidden.cpu().clone(), logits.cpu().clone(), [gate.cpu().clone() for gate in self._network.attention])
             for _, hidden, logits in self.outputs()
         ]
         hidden, logits, gates = zip(*parts, strict=True)

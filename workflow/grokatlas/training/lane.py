@@ -14,7 +14,8 @@ from ..model import ModelShape, views
 from ..tasks import Task
 from .batches import BatchOrder, batch_bounds
 from .network import Network
-from .ops import cross_entropy
+from .ops import Do, cross_entropy
+from .tape import Tape
 
 BETAS = (0.9, 0.999)
 EPS = 1e-8
@@ -55,11 +56,11 @@ class AdamGroup:
     tensors: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
     steps: list[Tensor] = field(default_factory=list)
 
-    def step(self) -> None:
+    def step(self, do: Do) -> None:
         """Torch's own fused AdamW, without the optimizer object's bookkeeping (a quarter millisecond a step)."""
         parameters, gradients, first, second = (list(column) for column in zip(*self.tensors, strict=True))
-        adamw(
-            parameters, gradients, first, second, [], self.steps,
+        do(
+            adamw, parameters, gradients, first, second, [], self.steps,
             fused=True, capturable=parameters[0].is_cuda, amsgrad=False, maximize=False,
             beta1=BETAS[0], beta2=BETAS[1], eps=EPS, lr=self.learning_rate, weight_decay=self.weight_decay,
         )  # fmt: skip
@@ -101,6 +102,7 @@ class Lane:
         self._epoch = torch.empty_like(self._train)
         self._loaded_epoch = -1
         self._losses = self._parameters.new_zeros(len(self._bounds), len(recipes))
+        self._tapes: dict[int, Tape] = {}  # by batch of the epoch
         self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
 
     @staticmethod
@@ -182,11 +184,17 @@ class Lane:
 
     def _steps(self, first: int, last: int) -> None:
         for i in range(first, last):
-            low, high = self._bounds[i]
-            batch = self._epoch[:, :, low:high]
-            _, logits = self.network.forward(batch[:, :2])
-            loss, grad = cross_entropy(logits, batch[:, 2])
-            self.network.backward(grad)
-            for group in self._groups:
-                group.step()
-            self._losses[i].copy_(loss)
+            if i in self._tapes:
+                self._tapes[i].replay()
+            else:
+                self._tapes[i] = self._record(i)
+
+    def _record(self, i: int) -> Tape:
+        """Take the optimizer step on batch i of the loaded epoch; the tape takes it again on what memory then holds."""
+        tape = self.network.do = Tape()
+        batch = self._epoch[:, :, slice(*self._bounds[i])]
+        _, logits = self.network.forward(batch[:, :2])
+        self.network.backward(cross_entropy(tape, self.network.buffers, logits, batch[:, 2], self._losses[i]))
+        for group in self._groups:
+            group.step(tape)
+        return tape

@@ -1,14 +1,26 @@
-"""Small tensor operations that the stacked network is made of."""
+"""Small tensor operations that the stacked network is made of.
+
+`do` makes each call (tape.py); results lie in `buffers`, valid until the same name is asked for again.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
+import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 LAYER_NORM_EPS = 1e-5
-Normed = tuple[Tensor, Tensor, Tensor]
+Do = Callable[..., Tensor]
+Normed = tuple[Tensor, Tensor, Tensor]  # input, mean, 1 / standard deviation
+_aten = torch.ops.aten
+
+# A lane is one thread on a CPU: its bits then do not depend on the number of cores. numpy's BLAS would take them all,
+# and in products this small its threads cost more time than they save.
+threadpool_limits(1, user_api="blas")
 
 
 class Workspace:
@@ -17,80 +29,103 @@ class Workspace:
     def __init__(self, like: Tensor) -> None:
         self._like = like
         self._memory: dict[str, Tensor] = {}
-        self._views: dict[tuple, Tensor] = {}
 
     def __call__(self, name: str, *shape: int) -> Tensor:
         """The scratch tensor `name` with this shape; its contents are whatever was last written."""
-        view = self._views.get((name, shape))
-        return view if view is not None else self._make(name, shape)
-
-    def _make(self, name: str, shape: tuple[int, ...]) -> Tensor:
         size, memory = math.prod(shape), self._memory.get(name)
         if memory is None or memory.numel() < size:
             memory = self._memory[name] = self._like.new_empty(size)
-            self._views = {key: view for key, view in self._views.items() if key[0] != name}
-        self._views[name, shape] = memory[:size].view(shape)
-        return self._views[name, shape]
+        return memory[:size].view(shape)
 
     def memory_bytes(self) -> int:
         """Bytes held."""
         return sum(m.numel() * m.element_size() for m in self._memory.values())
 
 
-def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Normed]:
+def product(do: Do, a: Tensor, b: Tensor, out: Tensor, plus: Tensor | None = None) -> Tensor:
+    """Write a b (+ plus) into `out`, run by run: [R, n, k], [R, k, m] and [R, n, m], plus broadcast to it.
+
+    One run on a CPU goes to numpy's BLAS, which is 5 to 9% faster than torch's there (docs/performance.md).
+    """
+    if out.is_cuda or out.shape[0] > 1:
+        return do(torch.bmm, a, b, out=out) if plus is None else do(torch.baddbmm, plus, a, b, out=out)
+    do(np.matmul, a[0].numpy(), b[0].numpy(), out=out[0].numpy())
+    return out if plus is None else do(torch.add, out, plus, out=out)
+
+
+def layer_norm(do: Do, buffers: Workspace, name: str, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Normed]:
     """Layer norm of [R, rows, d] with one weight and bias [R, d] a run; also what its backward pass needs."""
-    if x.shape[0] == 1:
-        out, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], weight[0], bias[0], LAYER_NORM_EPS)
-        return out, (x, mean, rstd)
-    unit, mean, rstd = torch.native_layer_norm(x, x.shape[-1:], None, None, LAYER_NORM_EPS)
-    return torch.addcmul(bias[:, None], unit, weight[:, None]), (x, mean, rstd)
+    out = buffers(name, *x.shape)
+    mean, rstd = buffers(name + ".mean", *x.shape[:2], 1), buffers(name + ".rstd", *x.shape[:2], 1)
+    alone = x.shape[0] == 1
+    scale = (weight[0], bias[0]) if alone else (None, None)
+    do(_aten.native_layer_norm.out, x, x.shape[-1:], *scale, LAYER_NORM_EPS, out0=out, out1=mean, out2=rstd)
+    if not alone:
+        do(torch.addcmul, bias[:, None], out, weight[:, None], out=out)
+    return out, (x, mean, rstd)
 
 
-def layer_norm_backward(grad: Tensor, saved: Normed, weight: Tensor, g: dict[str, Tensor], name: str) -> Tensor:
-    """Write the gradients of weight and bias into `g`; return that of the input, [R, rows, d]."""
+def layer_norm_backward(
+    do: Do, buffers: Workspace, name: str, grad: Tensor, saved: Normed, weight: Tensor, d_weight: Tensor, d_bias: Tensor
+) -> Tensor:
+    """Write the gradients of weight and bias, each [R, d]; return that of the input, [R, rows, d]."""
     x, mean, rstd = saved
-    backward = torch.ops.aten.native_layer_norm_backward
+    d_x = buffers(name, *x.shape)
     if x.shape[0] == 1:
-        shape, zero = x.shape[-1:], weight[0]
-        d_x, d_weight, d_bias = backward(grad, x, shape, mean, rstd, weight[0], zero, [True, True, True])
-        g[name + ".weight"][0], g[name + ".bias"][0] = d_weight, d_bias
+        to = {"out0": d_x, "out1": d_weight[0], "out2": d_bias[0]}
+        backward = _aten.native_layer_norm_backward.out
+        do(backward, grad, x, x.shape[-1:], mean, rstd, weight[0], weight[0], [True, True, True], **to)
         return d_x
-    g[name + ".weight"].copy_(((x - mean) * rstd).mul_(grad).sum(1))
-    g[name + ".bias"].copy_(grad.sum(1))
-    return backward(grad * weight[:, None], x, x.shape[-1:], mean, rstd, None, None, [True, False, False])[0]
+    product = buffers("norm_product", *x.shape)
+    do(torch.sub, x, mean, out=product)
+    do(torch.mul, product, rstd, out=product)
+    do(torch.mul, product, grad, out=product)
+    do(torch.sum, product, 1, out=d_weight)
+    do(torch.sum, grad, 1, out=d_bias)
+    do(torch.mul, grad, weight[:, None], out=product)
+    return do(_plain_norm_backward, product, x, mean, rstd, out=d_x)
 
 
-def scatter_rows(values: Tensor, rows: Tensor, size: int) -> Tensor:
+def _plain_norm_backward(grad: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, out: Tensor) -> Tensor:
+    """Gradient of the input of a layer norm without weight and bias; torch has no `out=` that leaves theirs away."""
+    only_input = [True, False, False]
+    return out.copy_(_aten.native_layer_norm_backward(grad, x, x.shape[-1:], mean, rstd, None, None, only_input)[0])
+
+
+def scatter_rows(do: Do, buffers: Workspace, name: str, values: Tensor, rows: Tensor, size: int) -> Tensor:
     """Sum rows of values [R, n, c] into [R, size, c]; `rows` [R * n] counts through the stacked table [R * size].
 
     On a GPU a product with a one-hot matrix, since atomic additions would not give the same bits twice.
     """
     runs, n, width = values.shape
+    out = buffers(name, runs, size, width)
     if values.is_cuda:
-        one_hot = values.new_zeros(runs, size, n)
-        columns = torch.arange(n, device=values.device).expand(runs, n)
-        local = rows.view(runs, n) - torch.arange(runs, device=values.device)[:, None] * size
-        one_hot[torch.arange(runs, device=values.device)[:, None], local, columns] = 1
-        return torch.bmm(one_hot, values)
-    out = values.new_zeros(runs * size, width)
-    return out.index_add_(0, rows, values.reshape(runs * n, width)).view(runs, size, width)
+        return product(do, one_hot(do, buffers, rows.view(runs, n), size), values, out)
+    do(out.zero_)
+    do(out.view(runs * size, width).index_add_, 0, rows, values.view(runs * n, width))
+    return out
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy of each run [R] and its gradient [R, N, p] for logits [R, N, p], labels [R, N]."""
-    log_probability = torch.log_softmax(logits, -1)
-    n, labels = labels.shape[1], labels[..., None]
-    loss = log_probability.gather(-1, labels).sum((1, 2)).div_(-n)
-    grad = log_probability.exp_().div_(n)
-    right = grad.gather(-1, labels).sub_(1 / n)
-    return loss, grad.scatter_(-1, labels, right)
+def one_hot(do: Do, buffers: Workspace, rows: Tensor, size: int) -> Tensor:
+    """1 where run r's n-th row is row s of its part of the stacked table, else 0: [R, size, n] for rows [R, n]."""
+    runs, n = rows.shape
+    table = torch.arange(runs * size, device=rows.device).view(runs, size, 1)
+    return do(torch.eq, table, rows[:, None], out=buffers("one_hot", runs, size, n))
 
 
-def relu_backward_(grad: Tensor, output: Tensor) -> None:
-    """Zero, in place, the gradient where ReLU's output is zero."""
-    torch.ops.aten.threshold_backward.grad_input(grad, output, 0, grad_input=grad)
+def cross_entropy(do: Do, buffers: Workspace, logits: Tensor, labels: Tensor, loss: Tensor) -> Tensor:
+    """Write the mean cross-entropy of each run into `loss` [R]; return its gradient [R, N, p].
 
-
-def sigmoid_backward(grad: Tensor, output: Tensor) -> Tensor:
-    """Gradient of the sigmoid's input from its output's."""
-    return torch.ops.aten.sigmoid_backward(grad, output)
+    For logits [R, N, p] and labels [R, N].
+    """
+    runs, n = labels.shape
+    labels, grad = labels[..., None], buffers("d_logits", *logits.shape)
+    picked, minus = buffers("picked", runs, n, 1), logits.new_full((runs, n, 1), -1 / n)
+    do(torch.log_softmax, logits, -1, out=grad)
+    do(torch.gather, grad, -1, labels, out=picked)
+    do(torch.sum, picked, (1, 2), out=loss)
+    do(loss.div_, -n)
+    do(grad.exp_)
+    do(grad.div_, n)
+    do(grad.scatter_add_, -1, labels, minus)
+    return grad

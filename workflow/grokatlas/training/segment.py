@@ -15,7 +15,7 @@ import torch
 from ..checkpoints import RunFolder
 from ..config import Plan, Settings
 from ..errors import GrokatlasError
-from ..history import Execution, Piece
+from ..history import Piece
 from ..model import initial_parameters
 from ..runs import Run
 from ..stacks import Segment, Stack
@@ -168,7 +168,7 @@ class _LaneJob:
         self.lane = Lane(shape, [recipe(p.run) for p in plans], [m.state for m in members], machine.device)
         self.evaluator = Evaluator(shape, [p.run.task for p in plans], self.lane.parameters)
         ids = tuple(p.run.id for p in plans)
-        self.execution = Execution(machine.device, machine.precision, torch.get_num_threads(), ids, torch.__version__)
+        self.execution = machine.execution(ids)
         self.start, self.goal = members[0].state.step, members[0].goal
         self.evaluate_at = [m.plan.evaluations(self.start, self.goal) for m in members]
         self.snapshot_at = [m.plan.snapshots(self.start, self.goal) for m in members]
