@@ -11,7 +11,7 @@ from grokatlas.training.batches import EPOCHS_PER_DRAW, BatchOrder
 from grokatlas.training.evaluation import Evaluator
 from grokatlas.training.lane import Lane, Recipe, RunState
 from grokatlas.training.ops import Workspace, one_hot, scatter_rows
-from grokatlas.training.tape import run
+from grokatlas.training.tape import run as do
 from plain_loop import PlainTransformer, multiplication_data, train
 
 SMALL = ModelShape()
@@ -134,8 +134,8 @@ def test_stopping_and_going_on_changes_no_bit():
 def test_the_one_hot_product_of_a_gpu_scatters_what_additions_scatter_on_a_cpu():
     values, table_rows, buffers = torch.randn(3, 7, 4), torch.randint(0, 5, (3, 7)), Workspace(torch.empty(0))
     rows = (table_rows + 5 * torch.arange(3)[:, None]).view(-1)
-    by_addition = scatter_rows(run, buffers, "added", values, rows, 5)
-    assert torch.allclose(one_hot(run, buffers, rows.view(3, 7), 5) @ values, by_addition, atol=1e-6)
+    by_addition = scatter_rows(do, buffers, "added", values, rows, 5)
+    assert torch.allclose(one_hot(do, buffers, rows.view(3, 7), 5) @ values, by_addition, atol=1e-6)
     assert by_addition[1, table_rows[1, 0]].ne(0).any()
 
 
