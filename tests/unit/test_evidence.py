@@ -8,7 +8,14 @@ import pytest
 from grokatlas.aggregate import gather_metrics
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
-from grokatlas.evidence import export_evidence, provenance_row, read_provenance, run_of, write_provenance
+from grokatlas.evidence import (
+    evidence_runs,
+    export_evidence,
+    provenance_row,
+    read_provenance,
+    run_of,
+    write_provenance,
+)
 from grokatlas.history import Execution, Piece
 from grokatlas.metrics import read_metrics, write_metrics
 from grokatlas.runs import Run, Seeds
@@ -65,6 +72,17 @@ def test_provenance_adds_up_the_pieces_of_a_run_and_names_every_code_that_traine
     assert (row["steps"], row["wall_seconds"], row["model_steps_per_s"]) == ("4000", "80", "50.0")
     assert row["code_version"] == "0.1.0+gaaa 0.1.0+gbbb" and row["config_hash"] == run.digest
     assert run_of(row) == run
+
+
+def test_a_run_in_two_folders_is_counted_once_as_the_first_has_it(tmp_path):
+    shared, other = Run(weight_decay=2.0), Run(weight_decay=5.0)
+    for name, steps, runs in (("first", 4000, [shared]), ("second", 1000, [other, shared])):
+        (tmp_path / name).mkdir()
+        execution = Execution("cpu", "float32", 1, (), "2.13", "2.4", "0.1.0+gaaa")
+        rows = [provenance_row(run, [Piece(0, steps, 1.0, execution)]) for run in runs]
+        write_provenance(rows, tmp_path / name)
+    rows = evidence_runs([tmp_path / "first", tmp_path / "second"])
+    assert {run_of(row): row["steps"] for row in rows} == {shared: "4000", other: "1000"} and len(rows) == 2
 
 
 def test_provenance_with_other_columns_is_refused(tmp_path):

@@ -7,6 +7,7 @@ import itertools
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -32,6 +33,7 @@ from .training.segment import recipe
 PLAIN_LOOP = Path(__file__).parents[2] / "tests" / "plain_loop.py"
 EVALUATE_EVERY, PROBE_EVERY = 5_000, 10_000  # the article's cadence
 WARM_UP_STEPS = 12
+PROFILED_EPOCHS = 5
 MATRIX = 2048
 PROBES = ("accuracy", "weights", "activations", "pca", "strides", "spectrum")
 
@@ -70,6 +72,7 @@ def run_benchmark(machine: Machine, model: str, runs: int, steps: int, rounds: i
         "matrix_product_gflops": statistics.median(peak) / 1e9,
         "gflop_per_step": step_flops(stack[0]) / 1e9,
         "serial_step_us": _serial_step(stack[0], machine, steps) * 1e6,
+        "step_ms": _step_profile(stack[0], machine) if machine.device == "cpu" else {},
         "peak_memory_per_run_mb": memory / 1e6,
         "snapshots_probed_per_s": probed,
         "probe_share_of_training": (runs / probed) / (runs * PROBE_EVERY / statistics.median(engine)),
@@ -215,6 +218,20 @@ def _serial_step(run: Run, machine: Machine, steps: int) -> float:
     (lane,) = make_lanes([run], machine)
     lane.advance(WARM_UP_STEPS)
     return _timed(lambda: lane.advance(steps), machine) / steps
+
+
+def _step_profile(run: Run, machine: Machine) -> dict[str, float]:
+    """Milliseconds of a mean step by the call they are spent in, most first: one run on one thread."""
+    torch.set_num_threads(1)
+    (lane,) = make_lanes([run], machine)
+    lane.advance(WARM_UP_STEPS)
+    spent: Counter[str] = Counter()
+    with torch.no_grad():
+        for _ in range(PROFILED_EPOCHS):
+            for tape in lane.tapes:
+                for name, seconds in tape.timed():
+                    spent[name] += seconds
+    return {name: 1e3 * total / (PROFILED_EPOCHS * len(lane.tapes)) for name, total in spent.most_common()}
 
 
 def _probe_speed(run: Run) -> float:

@@ -46,6 +46,15 @@ def read_provenance(folder: Path | str) -> list[dict[str, str]]:
     return rows
 
 
+def evidence_runs(folders: Iterable[Path | str]) -> list[dict[str, str]]:
+    """The provenance of every run of several folders; of a run that several have, the first counts, as in metrics."""
+    runs: dict[Run, dict[str, str]] = {}
+    for folder in folders:
+        for row in read_provenance(folder):
+            runs.setdefault(run_of(row), row)
+    return list(runs.values())
+
+
 def run_of(row: Mapping[str, str]) -> Run:
     """The run that a row of provenance.csv describes."""
     whole = ("modulus", "layers", "width", "heads", "batch_size")

@@ -51,7 +51,7 @@ def number(value: float) -> str:
 
 def nats(value: float) -> str:
     """A difference of entropies."""
-    return f"{value:+.3f} nats"
+    return f"{value:+.2g} nats"
 
 
 def difference(value: float) -> str:

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from grokatlas.config import EVERY_PROBE, parse_config
 from grokatlas.errors import GrokatlasError
-from grokatlas.evidence import metrics_path, read_provenance, run_of
+from grokatlas.evidence import evidence_runs, metrics_path, run_of
 from grokatlas.extras import require, require_for_probes
 from grokatlas.figures.names import figure_names, manifold_names, planes_name
 from grokatlas.speed import Speeds
@@ -19,7 +19,7 @@ from grokatlas.versions import PROBE_VERSION, TRAINING_VERSION
 try:
     CONFIG = parse_config(config, " + ".join(map(str, workflow.configfiles)))
     EVIDENCE = [Path(workflow.basedir) / folder for folder in CONFIG.settings.evidence]
-    EVIDENCE_RUNS = [row for folder in EVIDENCE for row in read_provenance(folder)]
+    EVIDENCE_RUNS = evidence_runs(EVIDENCE)
     # With --sdm conda the jobs bring it along.
     if not workflow.deployment_settings.deployment_method:
         require_for_probes(CONFIG.settings.probes)

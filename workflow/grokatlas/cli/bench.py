@@ -51,4 +51,6 @@ def bench(
 
 
 def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -154,7 +154,7 @@ def layout(
     heading(figure, title, explanation)
     axes = figure.subplots(len(heights), len(ARMS), sharey="row", squeeze=False, height_ratios=heights)
     figure.subplots_adjust(
-        left=0.07, right=0.985, bottom=below / height, top=1 - (above + 0.2) / height, wspace=0.06,
+        left=0.08, right=0.985, bottom=below / height, top=1 - (above + 0.2) / height, wspace=0.06,
         hspace=gap * len(heights) / sum(heights),
     )  # fmt: skip
     return figure, axes

@@ -129,6 +129,11 @@ class Lane:
         """Current parameters [R, parameters]; live memory, copy before the next `advance`."""
         return self._parameters
 
+    @property
+    def tapes(self) -> list[Tape]:
+        """The tapes of the batches taken so far, in the order of an epoch."""
+        return [tape for _, tape in sorted(self._tapes.items())]
+
     def state(self, run: int) -> RunState:
         """A copy of one run's state, on the CPU."""
         parts = (self._parameters[run], self._first[run], self._second[run])
