@@ -6,6 +6,7 @@ import pytest
 from grokatlas.leads import follow_leads
 from grokatlas.leads.base import small_runs
 from grokatlas.leads.failures import excursions, stuck, weight_decay_one
+from grokatlas.leads.loops import lead as loops
 from grokatlas.leads.ring_deaths import lead as ring_deaths
 from grokatlas.leads.ring_variance import lead as ring_variance
 from grokatlas.leads.stride_choice import agreement, dominant
@@ -74,3 +75,15 @@ def test_stuck_and_first_grok_answers_carry_the_numbers():
     metrics = frame(run_rows(weight_decay=1.0, accuracy=accuracy))
     assert "3,000 (3,000 to 3,000)" in weight_decay_one(metrics).answer
     assert "1 of 1 (100%) they came back" in stuck(metrics).answer and "500 (500 to 500)" in stuck(metrics).answer
+
+
+def test_a_loop_that_stands_only_where_the_answers_are_lost_is_told_from_one_where_they_are_right():
+    run, right = run_columns(1.0, 42, 2, 128, 4), np.arange(len(STEPS)) < 12
+    curve = np.where(np.arange(len(STEPS)) < 4, 0.1, np.where(right, 1.0, 0.2))
+    parts = [series(run, "evaluation", "accuracy", STEPS, curve, "test")]
+    for rank, length in ((1, np.full(len(STEPS), 4.0)), (2, np.where(right, 3.9, 1.0))):
+        parts.append(series(run, "topology", "class_persistence_1", STEPS, length, index=rank))
+    parts.append(series(run, "topology", "class_bars_1", STEPS, np.ones(len(STEPS))))
+    found = loops(frame(parts))
+    assert "at 0 of 4 (0%) of the probes before" in found.answer
+    assert "at 0 of 8 (0%) of those where the answers are right, and at 8 of 8 (100%)" in found.answer

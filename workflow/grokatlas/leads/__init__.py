@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import antipodes, failures, ring_deaths, ring_variance, stride_choice
+from . import antipodes, failures, loops, ring_deaths, ring_variance, stride_choice
 from .base import Lead
 
 __all__ = ["Lead", "follow_leads"]
@@ -15,6 +15,7 @@ LEADS = (
     ring_variance.lead,
     antipodes.shadow,
     antipodes.gcd_prediction,
+    loops.lead,
     failures.weight_decay_one,
     failures.stuck,
 )
