@@ -114,6 +114,29 @@ def test_other_depths_and_bottlenecks_in_float64(shape):
     assert (losses - plain(shape, *THREE[0], 15, torch.float64)[0]).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize(
+    "shape", [ModelShape(97, 1, 32, 2), ModelShape(97, 3, 32, 2, 8)], ids=["one-layer", "three-layers-bottleneck"]
+)
+def test_other_shapes_stacked_as_on_a_gpu_agree_with_runs_alone(shape):
+    stacked = make_lane(shape, THREE, torch.float64).advance(9)
+    alone = [make_lane(shape, [spec], torch.float64).advance(9)[:, 0] for spec in THREE]
+    assert (stacked - torch.stack(alone, 1)).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("specs", [THREE[:1], THREE], ids=["one-run", "stack"])
+def test_a_replayed_step_is_the_step_recorded_anew_bit_for_bit(specs):
+    shape = ModelShape(97, 2, 32, 2)
+    replayed, anew = make_lane(shape, specs), make_lane(shape, specs)
+    first = replayed.advance(15)
+    second = torch.cat([_recorded_anew(anew) for _ in range(15)])
+    assert torch.equal(first, second) and torch.equal(replayed.parameters, anew.parameters)
+
+
+def _recorded_anew(lane):
+    lane._tapes.clear()
+    return lane.advance(1)
+
+
 def test_a_run_alone_and_in_a_stack_agree():
     alone = make_lane(SMALL, THREE[1:2], torch.float64).advance(20)[:, 0]
     stacked = make_lane(SMALL, THREE, torch.float64).advance(20)[:, 1]

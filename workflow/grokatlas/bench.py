@@ -138,7 +138,7 @@ def _baseline_speed(plain: ModuleType, run: Run, machine: Machine, steps: int) -
 
 
 class Workers:
-    """The engine as train jobs run it: on a CPU one process a core, each with its share of runs; on a GPU one lane."""
+    """The engine as train jobs of one run each: on a CPU a process a core with its share of runs; on a GPU one lane."""
 
     def __init__(self, runs: list[Run], machine: Machine) -> None:
         self.runs, self.machine = runs, machine
@@ -221,7 +221,10 @@ def _serial_step(run: Run, machine: Machine, steps: int) -> float:
 
 
 def _step_profile(run: Run, machine: Machine) -> dict[str, float]:
-    """Milliseconds of a mean step by the call they are spent in, most first: one run on one thread."""
+    """Milliseconds of a mean step by the call they are spent in, most first: one run on one thread.
+
+    Without the batch's order and gathering, which are done once an epoch.
+    """
     torch.set_num_threads(1)
     (lane,) = make_lanes([run], machine)
     lane.advance(WARM_UP_STEPS)

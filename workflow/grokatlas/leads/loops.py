@@ -54,8 +54,8 @@ def lead(metrics: pd.DataFrame) -> Lead:
         return Lead(QUESTION, MISSING_ANSWER)
     said = {phase: share(*map(int, counts[phase])) for phase in PHASES}
     answer = (
-        f"One loop of the class means stands out and is at least twice as long as the second at {said['before']} of the "
-        f"probes before the first grok step, at {said['right']} of those where the answers are right, and at "
+        f"One loop of the class means stands out and is at least twice as long as the second at {said['before']} of "
+        f"the probes before the first grok step, at {said['right']} of those where the answers are right, and at "
         f"{said['lost']} of those where they are lost again ({len(rows)} runs at weight decay 1.0)."
     )
     return Lead(QUESTION, answer, pd.DataFrame(rows), "topology", QUERY)

@@ -42,8 +42,11 @@ class Machine:
 
 
 def bytes_per_run(shape: ModelShape, batch_size: int) -> int:
-    """Upper estimate of a run's memory in a lane: parameters, gradient, moments, and the workspace of one batch."""
-    floats = 4 * parameter_count(shape) + batch_size * shape.width * (40 * shape.layers + 30)
+    """Upper estimate of a run's memory in a lane: parameters, gradient, moments, and the workspace of one batch.
+
+    Parameters and moments count twice: they are kept while a graph is captured.
+    """
+    floats = 7 * parameter_count(shape) + batch_size * shape.width * (40 * shape.layers + 30)
     return 4 * floats
 
 

@@ -15,7 +15,7 @@ from ..tasks import Task
 from .batches import BatchOrder, batch_bounds
 from .network import Network
 from .ops import Do, cross_entropy
-from .tape import Tape
+from .tape import Tape, run
 
 BETAS = (0.9, 0.999)
 EPS = 1e-8
@@ -72,7 +72,7 @@ def token_rows(pairs: np.ndarray, modulus: int) -> Tensor:
 
 
 class Lane:
-    """Trains runs in lockstep from one common step. On CUDA each epoch is one replayed graph."""
+    """Trains runs in lockstep from one common step. On CUDA each stretch of an epoch is one replayed graph."""
 
     def __init__(
         self,
@@ -103,6 +103,8 @@ class Lane:
         self._loaded_epoch = -1
         self._losses = self._parameters.new_zeros(len(self._bounds), len(recipes))
         self._tapes: dict[int, Tape] = {}  # by batch of the epoch
+        # One pool for all graphs: they run one after another, and no result lies in it.
+        self._pool = torch.cuda.graph_pool_handle() if self._parameters.is_cuda else None
         self._graphs: dict[tuple[int, int], torch.cuda.CUDAGraph] = {}
 
     @staticmethod
@@ -142,7 +144,8 @@ class Lane:
     def advance(self, steps: int) -> Tensor:
         """Take `steps` optimizer steps. Returns the batch losses, [steps, R] on the CPU."""
         losses, target = [self._losses[:0]], self.step + steps
-        with torch.no_grad():
+        # A run on its way to NaN is recorded as diverged; numpy need not warn of it as well.
+        with torch.no_grad(), np.errstate(all="ignore"):
             while self.step < target:
                 epoch, first = divmod(self.step, len(self._bounds))
                 last = min(len(self._bounds), first + target - self.step)
@@ -174,11 +177,11 @@ class Lane:
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            # A whole epoch, so that no workspace grows after a graph holds its address.
+            # A whole epoch, so that every tape is there: recording makes constants, which a capture must not.
             self._steps(0, len(self._bounds))
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._pool):
             self._steps(first, last)
         for tensor, value in zip(self._live(), kept, strict=True):
             tensor.copy_(value)
@@ -202,4 +205,5 @@ class Lane:
         self.network.backward(cross_entropy(tape, self.network.buffers, logits, batch[:, 2], self._losses[i]))
         for group in self._groups:
             group.step(tape)
+        self.network.do = run
         return tape

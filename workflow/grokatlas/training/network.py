@@ -1,7 +1,7 @@
 """Forward and backward pass of stacked transformers, written out by hand.
 
-Every tensor has a leading run axis R; a matrix product of the stack is one call. What the task allows is used, at
-results equal to rounding (docs/performance.md has the numbers):
+Every tensor has a leading run axis R; a matrix product of the stack is one call on a GPU. What the task allows is used,
+at results equal to rounding (docs/performance.md has the numbers):
 
 * only 2p distinct inputs enter layer 1, so queries, keys and values are projected once per input and gathered;
 * softmax over two keys is a sigmoid of one difference, so keys are only needed as k0 - k1 (the key bias cancels and
@@ -9,7 +9,8 @@ results equal to rounding (docs/performance.md has the numbers):
 * the output is read at position 0, so the last layer computes that position alone.
 
 Every call into torch that computes goes through `do`, with its result in memory that stays, so that a tape can record
-it (tape.py). What is done without `do` happens once: views, which must never be copies.
+it (tape.py). What is done without `do` happens once for each batch of an epoch: constants, and views that are never
+copies.
 
 Names: N pairs in the batch, d width, H heads, e = d / H, p modulus, T query positions (2, or 1 in the last layer).
 """
@@ -43,6 +44,7 @@ class Saved:
     y: Tensor  # [R, T*N, d]
     hidden: Tensor  # after ReLU [R, T*N, 4d]
     norm2: Normed
+    difference: Tensor | None  # x0 - x1 [R, N, d]; the first layer has no use for it
 
 
 class Network:
@@ -120,11 +122,13 @@ class Network:
         delta_kv = product(do, difference, weight[..., d:], self.buffers(f"{layer}.delta_kv", R, N, 2 * d))
         product(do, x[:, 1], weight[..., 2 * d :], v1, bias[..., 2 * d :])
         delta_k, delta_v = delta_kv.view(R, N, 2, H, d // H).unbind(2)
-        return self._block(layer, x, x[:, :T], q.view(R, T, N, H, -1), delta_k, v1.view(R, N, H, -1), delta_v)
+        q, v1 = q.view(R, T, N, H, -1), v1.view(R, N, H, -1)
+        return self._block(layer, x, x[:, :T], q, delta_k, v1, delta_v, difference)
 
     def _block(
-        self, layer: int, x: Tensor, residual: Tensor, q: Tensor, delta_k: Tensor, v1: Tensor, delta_v: Tensor
-    ) -> Tensor:
+        self, layer: int, x: Tensor, residual: Tensor, q: Tensor, delta_k: Tensor, v1: Tensor, delta_v: Tensor,
+        difference: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Attention over the two keys, projection, norm, feed-forward, norm."""
         R, T, N, H, e = q.shape
         d, name, do, buffers = H * e, f"transformer.layers.{layer}.", self.do, self.buffers
@@ -141,7 +145,7 @@ class Network:
         hidden = do(self._linear(name + "linear1", y, f"{layer}.hidden").relu_)
         u = do(self._linear(name + "linear2", hidden, f"{layer}.u2").add_, y)
         out, norm2 = self._norm(layer, "norm2", u)
-        self._saved.append(Saved(x, q, delta_k, delta_v, gate, mixed, norm1, y, hidden, norm2))
+        self._saved.append(Saved(x, q, delta_k, delta_v, gate, mixed, norm1, y, hidden, norm2, difference))
         return out if T == 1 else out.view(R, T, N, d)
 
     # --- backward -----------------------------------------------------------------------------------------------
@@ -185,7 +189,7 @@ class Network:
         weight, g_weight = self.w[name + "self_attn.in_proj_weight"], self.g[name + "self_attn.in_proj_weight"]
         g_bias = self.g[name + "self_attn.in_proj_bias"]
         product(do, d_q.mT, s.x[:, :T].view(R, T * N, d), g_weight[:, :d])
-        product(do, d_kv.mT, buffers(f"{layer}.difference", R, N, d), g_weight[:, d:])
+        product(do, d_kv.mT, s.difference, g_weight[:, d:])
         do(g_weight[:, 2 * d :].add_, product(do, d_v1.mT, s.x[:, 1], buffers("d_v1_weight", R, d, d)))
         do(torch.sum, d_q, 1, out=g_bias[:, :d])
         do(g_bias[:, d : 2 * d].zero_)

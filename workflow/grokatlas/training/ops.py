@@ -1,12 +1,13 @@
 """Small tensor operations that the stacked network is made of.
 
-`do` makes each call (tape.py); results lie in `buffers`, valid until the same name is asked for again.
+`do` makes each call (tape.py); results lie in `buffers`, valid until the same name is written again.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +15,12 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 LAYER_NORM_EPS = 1e-5
-Do = Callable[..., Tensor]
+Do = Callable[..., Any]  # what a call returns is its `out=` or the tensor it wrote to
 Normed = tuple[Tensor, Tensor, Tensor]  # input, mean, 1 / standard deviation
 _aten = torch.ops.aten
 
 # A lane is one thread on a CPU: its bits then do not depend on the number of cores. numpy's BLAS would take them all,
-# and in products this small its threads cost more time than they save.
+# and in products this small its threads cost more time than they save. This holds for the whole process.
 threadpool_limits(1, user_api="blas")
 
 
@@ -29,17 +30,19 @@ class Workspace:
     def __init__(self, like: Tensor) -> None:
         self._like = like
         self._memory: dict[str, Tensor] = {}
+        self._outgrown = 0
 
     def __call__(self, name: str, *shape: int) -> Tensor:
         """The scratch tensor `name` with this shape; its contents are whatever was last written."""
         size, memory = math.prod(shape), self._memory.get(name)
         if memory is None or memory.numel() < size:
+            self._outgrown += memory.nbytes if memory is not None else 0
             memory = self._memory[name] = self._like.new_empty(size)
         return memory[:size].view(shape)
 
     def memory_bytes(self) -> int:
-        """Bytes held."""
-        return sum(m.numel() * m.element_size() for m in self._memory.values())
+        """Bytes held, with what was outgrown: a tape that was recorded before still holds that."""
+        return self._outgrown + sum(m.nbytes for m in self._memory.values())
 
 
 def product(do: Do, a: Tensor, b: Tensor, out: Tensor, plus: Tensor | None = None) -> Tensor:

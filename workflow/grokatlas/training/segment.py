@@ -145,15 +145,17 @@ def _train_lane(
 ) -> None:
     try:
         _LaneJob(members, settings, machine, report, stop).train()
+        return
     except torch.cuda.OutOfMemoryError:
-        if len(members) == 1:
-            raise GrokatlasError(
-                f"run {members[0].plan.run.id}: out of GPU memory even alone; use a larger GPU"
-            ) from None
-        half = len(members) // 2
-        print(f"out of GPU memory with {len(members)} runs in a lane: going on with {half}", flush=True)
-        for part in (members[:half], members[half:]):
-            fresh = [Member(m.plan, m.folder, *newest_state(m.folder, m.goal), m.goal) for m in part]
+        pass  # halved below: in here the exception's frames still hold the lane's memory
+    if len(members) == 1:
+        raise GrokatlasError(f"run {members[0].plan.run.id}: out of GPU memory even alone; use a larger GPU")
+    torch.cuda.empty_cache()
+    half = len(members) // 2
+    print(f"out of GPU memory with {len(members)} runs in a lane: going on with {half}", flush=True)
+    for part in (members[:half], members[half:]):
+        fresh = [Member(m.plan, m.folder, *newest_state(m.folder, m.goal), m.goal) for m in part if not m.diverged]
+        if fresh:
             _train_lane(fresh, settings, machine, report, stop)
 
 

@@ -1,4 +1,4 @@
-"""A tape: the torch calls of one optimizer step, recorded as they run and replayed without the Python around them.
+"""A tape: the calls of one optimizer step, recorded as they run and replayed without the Python around them.
 
 Working out views and names costs a tenth of a small model's step on a CPU. It is the same at every step of a batch, so
 it is done once: every call writes to memory that stays (`out=` or in place), and replaying is making the calls again.
