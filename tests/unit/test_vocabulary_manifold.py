@@ -132,6 +132,18 @@ def test_low_high_medium_is_told_from_other_shapes_by_medians():
         assert read("entropy_shape", view(accuracy, attention_entropy=entropies(*[flat] * 4)))[0] <= 0
 
 
+def test_rounding_on_a_plateau_is_neither_a_shape_nor_a_peak_and_a_bump_is_both():
+    rise = np.concatenate([np.linspace(0.6, 0.69, 6), np.full(14, 0.69)])
+    noise = 1e-9 * np.exp(-np.abs(np.arange(20) - 8))  # highest on the eve, as low, high, medium
+    flat = view(groks_at(9, 20), attention_entropy=entropies(rise + noise))
+    assert 0 < read("entropy_shape", flat)[0] < 1e-8 < thresholds.ENTROPY_GAP
+    assert np.isnan(read("entropy_peak_over_grok", flat)[0])
+    bump = rise - np.where(np.arange(20) >= 9, 0.05, 0)
+    real = view(groks_at(9, 20), attention_entropy=entropies(bump))
+    assert read("entropy_shape", real)[0] >= thresholds.ENTROPY_GAP
+    assert read("entropy_peak_over_grok", real)[0] < 1
+
+
 def test_a_layers_entropy_is_the_mean_of_its_heads():
     hump = np.array([0.1] * 3 + [0.3] * 3 + [0.6] * 3 + [0.4] * 6)
     heads = entropies(*[hump] * 4, *[0 * hump] * 2, *[2 * hump] * 2)  # the run has 4 heads a layer

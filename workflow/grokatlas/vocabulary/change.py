@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import readouts
 from ..records import MEASURES, NO_INDEX, View
-from ..thresholds import EVE, GROK
+from ..thresholds import ENTROPY_GAP, EVE, GROK
 from .accuracy import first_step_at
 from .reading import Reading
 from .strides import COSETS, ring_scores
@@ -79,7 +79,11 @@ def entropy_shape(view: View, *, layer: int | None = None) -> Reading | None:
 
 
 def entropy_peak_over_grok(view: View, *, layer: int | None = None) -> Reading | None:
-    """Step of the highest running median of 3 of the attention entropy, over the first grok step."""
+    """Step of the highest running median of 3 of the attention entropy, over the first grok step.
+
+    NaN (no peak) unless it falls ENTROPY_GAP nats or more below that later in the window: a record that rises to a
+    plateau has its highest value wherever rounding puts it.
+    """
     found = grokked(view, "attention_entropy", layer=layer)
     if found is None:
         return None
@@ -87,7 +91,10 @@ def entropy_peak_over_grok(view: View, *, layer: int | None = None) -> Reading |
     if len(values) < 3:
         return None
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
-    peak = int(steps[1 + smooth.argmax()])
+    place = int(smooth.argmax())
+    if smooth[place] - smooth[place:].min() < ENTROPY_GAP:
+        return Reading(nan, None, found.reach)
+    peak = int(steps[1 + place])
     return Reading(peak / found.grok, peak, found.reach)
 
 
