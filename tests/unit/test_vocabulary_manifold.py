@@ -103,9 +103,18 @@ def test_a_fall_at_the_grok_step_coincides_with_it_and_an_earlier_one_does_not()
 
 def test_a_collapse_after_the_grok_step_is_not_taken_for_the_fall():
     dimension = np.where(np.arange(FALLING) < 8, 50.0, 12.0)
-    dimension[22:] = 1
-    accuracy = np.where(np.arange(FALLING) < 22, groks_at(19), 0.01)
+    dimension[24:] = 1
+    accuracy = np.where(np.arange(FALLING) < 24, groks_at(19), 0.01)
     assert read("fall_step", view(accuracy, pca_dimension_95=dimension), measure="pca_dimension_95") == (4500, 4500)
+
+
+@pytest.mark.parametrize(("lasting", "found"), [(2, None), (4, None), (5, (0, 10_000))])
+def test_a_fall_at_the_grok_step_is_not_judged_where_too_few_points_follow_it(lasting, found):
+    # A perfect fall at the grok step; from `lasting` probes after it on, the answers are lost.
+    dimension = np.where(np.arange(FALLING) < 19, 50.0, 5.0)
+    accuracy = np.where(np.arange(FALLING) < 19 + lasting, groks_at(19), 0.01)
+    given = view(accuracy, pca_dimension_95=dimension)
+    assert read("fall_gap_to_grok", given, measure="pca_dimension_95") == found
 
 
 def test_the_share_of_a_fall_around_the_grok_step_is_logarithmic():

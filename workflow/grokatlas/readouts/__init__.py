@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .accuracy import AccuracyReadout, read_accuracy, read_accuracy_csv
-from .change import ChangePoint, Fall, change_point, fall
+from .change import ChangePoint, Fall, can_change_at, change_point, fall
 from .correlation import RankCorrelation, rank_correlation
 from .drift import EventDrift, event_drift
 from .spacing import at_cadence, covered_steps, unbroken
@@ -27,6 +27,7 @@ __all__ = [
     "RankCorrelation",
     "Stretch",
     "at_cadence",
+    "can_change_at",
     "change_point",
     "coexistence_steps",
     "collapse_step",

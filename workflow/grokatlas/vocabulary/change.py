@@ -24,14 +24,19 @@ def _window(found: Trajectory) -> np.ndarray:
 
 
 def fall_reading(pick: Callable[[int, int, int, int], int]) -> Callable[..., Reading | None]:
-    """The readout that gives pick(step, low, high, first grok step) of the measure's fall; NaN if it does not fall."""
+    """The readout that gives pick(step, low, high, first grok step) of the measure's fall; NaN if it does not fall.
+
+    None if no cut at the first grok step is allowed, e.g. since the answers are lost right after it: a fall there would
+    be put elsewhere.
+    """
 
     def read(view: View, *, measure: str, split: str = "test") -> Reading | None:
         found = grokked(view, measure, split)
         if found is None:
             return None
         inside = _window(found) & ~found.phase("fallen") & (found.values > 0)
-        fall = readouts.fall(found.steps[inside], found.values[inside])
+        steps, values = found.steps[inside], found.values[inside]
+        fall = readouts.fall(steps, values) if readouts.can_change_at(steps, found.grok) else None
         if fall is None:
             return None
         if fall.step is None:
