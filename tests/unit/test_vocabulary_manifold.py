@@ -67,8 +67,8 @@ def test_after_is_where_the_network_stands_and_not_where_it_has_collapsed():
 
 def test_the_first_step_that_reaches_a_value_and_its_distance_from_the_grok_step():
     given = measured(class_bars_1=[0, 0, 1, 0, 1, 1, 1, 1, 1, 1])
-    assert read("first_step_reaching", given, measure="class_bars_1", value=1) == (1500, 1500)
-    assert read("reached_from_grok", given, measure="class_bars_1", value=1) == (-500, 1500)
+    assert read("first_step_reaching", given, measure="class_bars_1", value=1) == (2500, 2500)
+    assert read("reached_from_grok", given, measure="class_bars_1", value=1) == (500, 2500)
     assert np.isnan(read("first_step_reaching", given, measure="class_bars_1", value=2)[0])
     assert np.isnan(read("reached_from_grok", given, measure="class_bars_1", value=2)[0])
 
@@ -80,6 +80,20 @@ def test_one_loop_leads_if_it_stands_out_and_is_twice_the_second():
     assert read("loop_lead", given, phase="solid") == (0.5, 4500)  # 1/4, 1/2, 3/4
     assert read("loop_step", given) == (2500, 2500)
     assert read("loop_from_grok", given) == (500, 2500)
+
+
+def test_a_loop_at_one_or_two_probes_alone_is_a_flash_and_not_the_first():
+    second = [4, 1, 4, 1, 1, 4, 1, 1, 1, 4]  # leads at 1,000, at 2,000 and 2,500, and from 3,500 to 4,500
+    bars = [0, 1, 0, 1, 1, 0, 1, 1, 1, 0]
+    given = measured(class_bars_1=bars, class_persistence_1={1: [4] * 10, 2: second})
+    assert (
+        read("loop_step", given) == read("first_step_reaching", given, measure="class_bars_1", value=1) == (3500, 3500)
+    )
+    assert read("loop_from_grok", given) == (1500, 3500)
+    assert read("reached_from_grok", given, measure="class_bars_1", value=1) == (1500, 3500)
+    flash = View(given.record, 500, 4000)  # the last stretch is two probes long by then
+    assert np.isnan(read("loop_step", flash)[0])
+    assert np.isnan(read("first_step_reaching", flash, measure="class_bars_1", value=1)[0])
 
 
 FALLING = 40  # points of 500 steps; g is 10,000, the middle of the window

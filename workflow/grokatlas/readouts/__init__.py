@@ -6,7 +6,7 @@ from .accuracy import AccuracyReadout, read_accuracy, read_accuracy_csv
 from .change import ChangePoint, Fall, can_change_at, change_point, fall
 from .correlation import RankCorrelation, rank_correlation
 from .drift import EventDrift, event_drift
-from .spacing import at_cadence, covered_steps, unbroken
+from .spacing import at_cadence, covered_steps, first_lasting, unbroken
 from .strides import (
     Stretch,
     coexistence_steps,
@@ -34,6 +34,7 @@ __all__ = [
     "covered_steps",
     "event_drift",
     "fall",
+    "first_lasting",
     "first_lock",
     "flashes",
     "locks",
