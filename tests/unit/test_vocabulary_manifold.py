@@ -7,7 +7,7 @@ import pytest
 from grokatlas import thresholds
 from grokatlas.records import MEASURES, View, read_records
 from grokatlas.vocabulary import READOUTS, rows_query
-from grokatlas.wording import WORDS
+from grokatlas.wording import WORDS, summary
 from manifold_records import parts, run, view
 from synthetic import frame, series
 
@@ -255,6 +255,14 @@ def test_every_readout_has_words_in_tables_and_a_definition_in_the_docs():
         assert not name.isupper() or name in docs, name
     new = list(READOUTS)[list(READOUTS).index("time_to_accuracy") :]
     assert [name for name in new if name not in docs and name.removeprefix("rank_correlation") not in docs] == []
+
+
+def test_a_fall_without_a_step_is_not_called_never_and_other_readouts_are():
+    assert summary("fall_step", [np.nan], True, {}) == "falls at step: no single step"
+    gaps = summary("fall_gap_to_grok", [0.0, np.nan], True, {})
+    assert gaps == "steps from there to the grok step: 0, no single step in 1 of 2 runs"
+    assert summary("loop_step", [np.nan], True, {}) == "lasting from step: never"
+    assert summary("fall_step", [np.nan], False, {}) == "falls at step: not by then"
 
 
 def test_a_query_picks_the_measures_rows_and_the_accuracies_that_say_when():
