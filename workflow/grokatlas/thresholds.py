@@ -43,7 +43,7 @@ LOOP_LEAD = 0.5  # one loop is long if it leads the second by this share of its 
 EVE = 2 / 3  # the eve of the grok step begins at this share of the way to it: the last third of low, high, medium
 # Added after the first runs, in which a loop that led at one probe alone counted as the first one.
 LASTING = 3  # something is there from the first of this many consecutive probes on, like a lock: fewer are a flash
-# Added after the first runs, whose entropies lie within 1e-6 nats of ln 2: differences of rounding passed for a shape.
+# Added after the first runs, whose entropies saturate at ln 2: differences of 4e-9 to 2e-5 nats passed for a shape.
 ENTROPY_GAP = 0.01  # least difference of mean attention entropies that counts, in nats: 1.4% of the most possible, ln 2
 GROK_WINDOW = 1_000.0  # steps from the grok step that still coincide with it: two evaluations at the published cadence
 FALLEN_RATIO = 0.5  # a level where the answers are lost is another one below this share of that where they are right
