@@ -102,6 +102,27 @@ def test_local_pca_sees_a_line_where_all_points_together_fill_a_plane():
     assert local_dimensions(points).tolist() == [1] * 200
 
 
+def random_clusters(noise: float, directions: int) -> np.ndarray:
+    """97 clusters of about 66 points around normal centres in 128 dimensions, with noise along so many directions."""
+    rng = np.random.default_rng(0)
+    label, centres = rng.integers(97, size=6400), rng.normal(size=(97, 128))
+    axes = np.linalg.qr(rng.normal(size=(97, 128, directions)))[0]
+    offsets = noise * rng.normal(size=(6400, directions))
+    return centres[label] + np.einsum("pwd,pd->pw", axes[label], offsets)
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.05])
+def test_random_clusters_without_a_ring_have_a_local_pca_dimension_of_1_too(noise: float):
+    # 100 neighbours are a cluster and part of the next one: one direction, wherever the centres lie.
+    points = random_clusters(noise, 128)
+    assert local_dimensions(points).mean() < 1.5
+    assert dimension(neighbour_ratios(points[:2000])) > 20
+
+
+def test_the_twonn_dimension_of_random_clusters_is_that_of_the_noise_within_them():
+    assert dimension(neighbour_ratios(random_clusters(0.1, 1)[:2000])) == pytest.approx(1, abs=0.15)
+
+
 def test_participation_ratio_counts_equal_variances():
     assert participation_ratio(np.array([2.0, 2.0, 2.0, 0.0])) == pytest.approx(3)
     assert participation_ratio(np.array([3.0, 1.0])) == pytest.approx(16 / 10)

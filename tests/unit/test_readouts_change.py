@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from grokatlas.readouts import event_drift, fall, rank_correlation
+from grokatlas.readouts import can_change_at, event_drift, fall, rank_correlation
 
 steps = 500 * np.arange(1, 33)
 
@@ -40,6 +40,11 @@ def test_a_decline_that_ends_early_is_not_put_in_the_middle_of_the_record():
     early = np.exp(np.concatenate([np.linspace(4.4, 2.2, 8), np.full(24, 2.2)]))
     found = fall(steps, early)
     assert found.high <= 4000
+
+
+def test_a_change_needs_five_points_before_its_step_and_five_from_it_on():
+    found = [step for step in steps if can_change_at(steps, step)]
+    assert (found[0], found[-1]) == (steps[5], steps[-5])
 
 
 def test_a_rise_noise_and_a_constant_are_no_falls():

@@ -7,7 +7,7 @@ import pytest
 from grokatlas import thresholds
 from grokatlas.records import MEASURES, View, read_records
 from grokatlas.vocabulary import READOUTS, rows_query
-from grokatlas.wording import WORDS
+from grokatlas.wording import WORDS, summary
 from manifold_records import parts, run, view
 from synthetic import frame, series
 
@@ -67,8 +67,8 @@ def test_after_is_where_the_network_stands_and_not_where_it_has_collapsed():
 
 def test_the_first_step_that_reaches_a_value_and_its_distance_from_the_grok_step():
     given = measured(class_bars_1=[0, 0, 1, 0, 1, 1, 1, 1, 1, 1])
-    assert read("first_step_reaching", given, measure="class_bars_1", value=1) == (1500, 1500)
-    assert read("reached_from_grok", given, measure="class_bars_1", value=1) == (-500, 1500)
+    assert read("first_step_reaching", given, measure="class_bars_1", value=1) == (2500, 2500)
+    assert read("reached_from_grok", given, measure="class_bars_1", value=1) == (500, 2500)
     assert np.isnan(read("first_step_reaching", given, measure="class_bars_1", value=2)[0])
     assert np.isnan(read("reached_from_grok", given, measure="class_bars_1", value=2)[0])
 
@@ -80,6 +80,20 @@ def test_one_loop_leads_if_it_stands_out_and_is_twice_the_second():
     assert read("loop_lead", given, phase="solid") == (0.5, 4500)  # 1/4, 1/2, 3/4
     assert read("loop_step", given) == (2500, 2500)
     assert read("loop_from_grok", given) == (500, 2500)
+
+
+def test_a_loop_at_one_or_two_probes_alone_is_a_flash_and_not_the_first():
+    second = [4, 1, 4, 1, 1, 4, 1, 1, 1, 4]  # leads at 1,000, at 2,000 and 2,500, and from 3,500 to 4,500
+    bars = [0, 1, 0, 1, 1, 0, 1, 1, 1, 0]
+    given = measured(class_bars_1=bars, class_persistence_1={1: [4] * 10, 2: second})
+    assert (
+        read("loop_step", given) == read("first_step_reaching", given, measure="class_bars_1", value=1) == (3500, 3500)
+    )
+    assert read("loop_from_grok", given) == (1500, 3500)
+    assert read("reached_from_grok", given, measure="class_bars_1", value=1) == (1500, 3500)
+    flash = View(given.record, 500, 4000)  # the last stretch is two probes long by then
+    assert np.isnan(read("loop_step", flash)[0])
+    assert np.isnan(read("first_step_reaching", flash, measure="class_bars_1", value=1)[0])
 
 
 FALLING = 40  # points of 500 steps; g is 10,000, the middle of the window
@@ -103,9 +117,18 @@ def test_a_fall_at_the_grok_step_coincides_with_it_and_an_earlier_one_does_not()
 
 def test_a_collapse_after_the_grok_step_is_not_taken_for_the_fall():
     dimension = np.where(np.arange(FALLING) < 8, 50.0, 12.0)
-    dimension[22:] = 1
-    accuracy = np.where(np.arange(FALLING) < 22, groks_at(19), 0.01)
+    dimension[24:] = 1
+    accuracy = np.where(np.arange(FALLING) < 24, groks_at(19), 0.01)
     assert read("fall_step", view(accuracy, pca_dimension_95=dimension), measure="pca_dimension_95") == (4500, 4500)
+
+
+@pytest.mark.parametrize(("lasting", "found"), [(2, None), (4, None), (5, (0, 10_000))])
+def test_a_fall_at_the_grok_step_is_not_judged_where_too_few_points_follow_it(lasting, found):
+    # A perfect fall at the grok step; from `lasting` probes after it on, the answers are lost.
+    dimension = np.where(np.arange(FALLING) < 19, 50.0, 5.0)
+    accuracy = np.where(np.arange(FALLING) < 19 + lasting, groks_at(19), 0.01)
+    given = view(accuracy, pca_dimension_95=dimension)
+    assert read("fall_gap_to_grok", given, measure="pca_dimension_95") == found
 
 
 def test_the_share_of_a_fall_around_the_grok_step_is_logarithmic():
@@ -130,6 +153,18 @@ def test_low_high_medium_is_told_from_other_shapes_by_medians():
     assert read("entropy_shape", given)[0] == pytest.approx(0.2)  # 0.6 - 0.4 against 0.4 - 0.1
     for flat in ([0.4] * 15, [0.69] * 3 + [0.5] * 6 + [0.4] * 6, list(np.linspace(0.1, 0.6, 15))):
         assert read("entropy_shape", view(accuracy, attention_entropy=entropies(*[flat] * 4)))[0] <= 0
+
+
+def test_rounding_on_a_plateau_is_neither_a_shape_nor_a_peak_and_a_bump_is_both():
+    rise = np.concatenate([np.linspace(0.6, 0.69, 6), np.full(14, 0.69)])
+    noise = 1e-9 * np.exp(-np.abs(np.arange(20) - 8))  # highest on the eve, as low, high, medium
+    flat = view(groks_at(9, 20), attention_entropy=entropies(rise + noise))
+    assert 0 < read("entropy_shape", flat)[0] < 1e-8 < thresholds.ENTROPY_GAP
+    assert np.isnan(read("entropy_peak_over_grok", flat)[0])
+    bump = rise - np.where(np.arange(20) >= 9, 0.05, 0)
+    real = view(groks_at(9, 20), attention_entropy=entropies(bump))
+    assert read("entropy_shape", real)[0] >= thresholds.ENTROPY_GAP
+    assert read("entropy_peak_over_grok", real)[0] < 1
 
 
 def test_a_layers_entropy_is_the_mean_of_its_heads():
@@ -220,6 +255,14 @@ def test_every_readout_has_words_in_tables_and_a_definition_in_the_docs():
         assert not name.isupper() or name in docs, name
     new = list(READOUTS)[list(READOUTS).index("time_to_accuracy") :]
     assert [name for name in new if name not in docs and name.removeprefix("rank_correlation") not in docs] == []
+
+
+def test_a_fall_without_a_step_is_not_called_never_and_other_readouts_are():
+    assert summary("fall_step", [np.nan], True, {}) == "falls at step: no single step"
+    gaps = summary("fall_gap_to_grok", [0.0, np.nan], True, {})
+    assert gaps == "steps from there to the grok step: 0, no single step in 1 of 2 runs"
+    assert summary("loop_step", [np.nan], True, {}) == "lasting from step: never"
+    assert summary("fall_step", [np.nan], False, {}) == "falls at step: not by then"
 
 
 def test_a_query_picks_the_measures_rows_and_the_accuracies_that_say_when():

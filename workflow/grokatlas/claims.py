@@ -24,7 +24,7 @@ CLAIM_KEYS = {
     "id", "table", "statement", "source", "published", "population", "where", "horizon", "cadence", "quantifier",
     "predicate", "decided_early", "untestable", "points", "cases",
 }  # fmt: skip
-CASE_KEYS = {"id", "where", "published", "predicate", "points"}
+CASE_KEYS = {"id", "where", "said", "statement", "published", "predicate", "points"}
 PREDICATE_KEYS = {"readout", "arguments", "compare", "to", "tolerance", "than"}
 
 
@@ -52,7 +52,8 @@ class Claim:
 
     `decided_early`: the truth value that a record shorter than `horizon` already settles, or None.
     `point`: the step of a claim that was expanded from a list of points.
-    `entry`: the id in the file of a claim that was expanded from cases, and `case` the run columns of its case.
+    `entry`: the id in the file of a claim that was expanded from cases, and `case` the run columns of its case, as
+    texts name them.
     """
 
     id: str
@@ -136,7 +137,7 @@ def words(template: str, case: Mapping[str, Any], where: str) -> str:
 
 
 def _cases(given: Mapping[str, Any], where: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """A claim with `cases` as one claim a case, each with its case's columns; others as they are, without columns."""
+    """A claim with `cases` as one claim a case, each with its case's columns as texts name them; others as they are."""
     if "cases" not in given:
         return [(dict(given), {})]
     if not isinstance(given["cases"], list) or not given["cases"]:
@@ -148,15 +149,16 @@ def _cases(given: Mapping[str, Any], where: str) -> list[tuple[dict[str, Any], d
             raise GrokatlasError(f"{where}: a case has no id")
         inside = f"{where}, case {case['id']!r}"
         columns = _columns(case.get("where", {}), f"{inside}, where")
-        one = {key: item for key, item in (given | case).items() if key != "cases"}
+        said = columns | _columns(case.get("said", {}), f"{inside}, said")
+        one = {key: item for key, item in (given | case).items() if key not in ("cases", "said")}
         for key in ("where", "predicate"):
             if key in given or key in case:
                 one[key] = {**given.get(key, {}), **case.get(key, {})}
         one |= {
             "id": f"{given['id']}-{case['id']}",
-            "statement": words(str(given.get("statement", "")), columns, inside),
+            "statement": words(str(one.get("statement", "")), said, inside),
         }
-        expanded.append((one, columns))
+        expanded.append((one, said))
     return expanded
 
 

@@ -1,7 +1,7 @@
 """Every threshold that a readout or a claim uses, in one place, each with its source.
 
-They were fixed before any run was judged. Change one only with a reason written beside the old value. A claim file
-names a threshold by its name here.
+They were fixed before any run was judged, but for those marked otherwise. Change one only with a reason written beside
+the old value. A claim file names a threshold by its name here.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ SUDDEN_SHARE = 0.5  # a fall is sudden if at least this share of it lies around 
 SUDDEN_RATIO = 2.0  # and a drift is, if it is this many times its median between events
 LOOP_LEAD = 0.5  # one loop is long if it leads the second by this share of its length: at least twice as long
 EVE = 2 / 3  # the eve of the grok step begins at this share of the way to it: the last third of low, high, medium
+# Added after the first runs, in which a loop that led at one probe alone counted as the first one.
+LASTING = 3  # something is there from the first of this many consecutive probes on, like a lock: fewer are a flash
+# Added after the first runs, whose entropies saturate at ln 2: differences of 4e-9 to 2e-5 nats passed for a shape.
+ENTROPY_GAP = 0.01  # least difference of mean attention entropies that counts, in nats: 1.4% of the most possible, ln 2
 GROK_WINDOW = 1_000.0  # steps from the grok step that still coincide with it: two evaluations at the published cadence
 FALLEN_RATIO = 0.5  # a level where the answers are lost is another one below this share of that where they are right
 ACTIVATION_FACTOR = 1.25  # agreement of an activation statistic: the published levels are 2.7 times apart or more

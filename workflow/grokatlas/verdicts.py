@@ -13,7 +13,7 @@ from .intervals import wilson
 from .records import Record, View, matches, read_records
 from .thresholds import MAJORITY
 from .vocabulary import READOUTS, Reading, rows_query
-from .wording import WORDS
+from .wording import WORDS, absent
 
 REPRODUCED, CONTRADICTED, UNDECIDED = "reproduced", "contradicted", "undecided"
 UNTESTABLE, MISSING = "untestable", "missing"
@@ -45,8 +45,8 @@ class Outcome:
 
     def text(self, claim: Claim) -> str:
         """`run at step: value`, the row to look at."""
-        value, step = self.reading.value, self.reading.step
-        said = "never" if isnan(value) else "not by then" if value == inf else WORDS[claim.predicate.readout][1](value)
+        value, step, readout = self.reading.value, self.reading.step, claim.predicate.readout
+        said = absent(readout) if isnan(value) else "not by then" if value == inf else WORDS[readout][1](value)
         return f"{self.record.run} at {step if step is not None else self.reading.reach:,}: {said}"
 
 

@@ -102,10 +102,10 @@ WORDS: dict[str, tuple[str, Say]] = {
     "at_grok": ("{offset:+d} evaluations from the grok step", number),
     "first_solid_after_grok": ("solid, {offset:+d} or more", number),
     "change_across_grok": ("difference", difference),
-    "first_step_reaching": ("first at step", whole),
+    "first_step_reaching": ("lasting from step", whole),
     "reached_from_grok": ("steps after the grok step", whole),
     "loop_lead": ("lead {phase}", percent),
-    "loop_step": ("first at step", whole),
+    "loop_step": ("lasting from step", whole),
     "loop_from_grok": ("steps after the grok step", whole),
     "rank_correlation": ("rank correlation", signed),
     "rank_correlation_low": ("its interval from", signed),
@@ -124,6 +124,14 @@ WORDS: dict[str, tuple[str, Say]] = {
 
 SHARES = {"reaches_accuracy"}  # 1 or 0 a run
 NOMINAL = {"first_lock_stride", "first_lock_class", "takeover_stride", "leading_stride"}
+
+# What a table says for NaN, where it is not that something never happened: a measure may fall, but at no one step.
+NO_READING = dict.fromkeys(("fall_step", "fall_low", "fall_high", "fall_gap_to_grok"), "no single step")
+
+
+def absent(readout: str) -> str:
+    """What NaN of a readout is called over a whole record."""
+    return NO_READING.get(readout, "never")
 
 
 def middle(readout: str, values: Sequence[float]) -> float:
@@ -153,14 +161,14 @@ def summary(readout: str, values: Sequence[float], finished: bool, arguments: Ma
     """Median and range of a readout over runs (strides: how many runs have which), in words.
 
     `values`: float [n]; NaN is what never happened, infinity what had not happened by the record's end. `finished`: the
-    records reach the horizon, so that NaN may be called "never".
+    records reach the horizon, so that NaN may be called "never" (or what `absent` calls it).
     """
     label, say = WORDS[readout]
     label = label.format_map(arguments)
     happened = [value for value in values if isfinite(value)]
-    absent = len(values) - len(happened)
-    no = "never" if finished and any(map(isnan, values)) else "not by then"
+    missing = len(values) - len(happened)
+    no = absent(readout) if finished and any(map(isnan, values)) else "not by then"
     said = _spread(readout, happened, say) if happened else no
-    if happened and absent:
-        said += f", {no} in {absent} of {len(values)} runs"
+    if happened and missing:
+        said += f", {no} in {missing} of {len(values)} runs"
     return f"{label}: {said}" if label else said

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .accuracy import AccuracyReadout, read_accuracy, read_accuracy_csv
-from .change import ChangePoint, Fall, change_point, fall
+from .change import ChangePoint, Fall, can_change_at, change_point, fall
 from .correlation import RankCorrelation, rank_correlation
 from .drift import EventDrift, event_drift
-from .spacing import at_cadence, covered_steps, unbroken
+from .spacing import at_cadence, covered_steps, first_lasting, unbroken
 from .strides import (
     Stretch,
     coexistence_steps,
@@ -27,12 +27,14 @@ __all__ = [
     "RankCorrelation",
     "Stretch",
     "at_cadence",
+    "can_change_at",
     "change_point",
     "coexistence_steps",
     "collapse_step",
     "covered_steps",
     "event_drift",
     "fall",
+    "first_lasting",
     "first_lock",
     "flashes",
     "locks",

@@ -85,6 +85,12 @@ def change_point(steps: np.ndarray, values: np.ndarray) -> ChangePoint | None:
     )
 
 
+def can_change_at(steps: np.ndarray, step: int) -> bool:
+    """Whether a change in level can be put at `step`: EDGE or more of `steps` int [n] lie before it, and from it on."""
+    before = int(np.searchsorted(steps, step))
+    return min(before, len(steps) - before) >= EDGE
+
+
 @dataclass(frozen=True)
 class Fall:
     """Where a level falls: the first step after it and its 95% interval, all None if there is no such fall."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..thresholds import LASTING
+
 
 def at_cadence(steps: np.ndarray, values: np.ndarray, cadence: int) -> tuple[np.ndarray, np.ndarray]:
     """The points of a trajectory whose step is a positive multiple of `cadence`.
@@ -45,3 +47,8 @@ def stretches_of(keep: np.ndarray) -> list[slice]:
     """Slices of the maximal stretches where the boolean array [n] is true."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(keep, dtype=np.int8), [0]])))
     return [slice(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def first_lasting(steps: np.ndarray, holds: np.ndarray) -> int | None:
+    """The first of `steps` int [n] from which `holds` bool [n] is true at LASTING or more points in a row, or None."""
+    return next((int(steps[part.start]) for part in stretches_of(holds) if part.stop - part.start >= LASTING), None)

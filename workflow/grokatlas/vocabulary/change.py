@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import readouts
 from ..records import MEASURES, NO_INDEX, View
-from ..thresholds import EVE, GROK
+from ..thresholds import ENTROPY_GAP, EVE, GROK
 from .accuracy import first_step_at
 from .reading import Reading
 from .strides import COSETS, ring_scores
@@ -24,14 +24,19 @@ def _window(found: Trajectory) -> np.ndarray:
 
 
 def fall_reading(pick: Callable[[int, int, int, int], int]) -> Callable[..., Reading | None]:
-    """The readout that gives pick(step, low, high, first grok step) of the measure's fall; NaN if it does not fall."""
+    """The readout that gives pick(step, low, high, first grok step) of the measure's fall; NaN if it does not fall.
+
+    None if no cut at the first grok step is allowed, e.g. since the answers are lost right after it: a fall there would
+    be put elsewhere.
+    """
 
     def read(view: View, *, measure: str, split: str = "test") -> Reading | None:
         found = grokked(view, measure, split)
         if found is None:
             return None
         inside = _window(found) & ~found.phase("fallen") & (found.values > 0)
-        fall = readouts.fall(found.steps[inside], found.values[inside])
+        steps, values = found.steps[inside], found.values[inside]
+        fall = readouts.fall(steps, values) if readouts.can_change_at(steps, found.grok) else None
         if fall is None:
             return None
         if fall.step is None:
@@ -79,7 +84,11 @@ def entropy_shape(view: View, *, layer: int | None = None) -> Reading | None:
 
 
 def entropy_peak_over_grok(view: View, *, layer: int | None = None) -> Reading | None:
-    """Step of the highest running median of 3 of the attention entropy, over the first grok step."""
+    """Step of the highest running median of 3 of the attention entropy, over the first grok step.
+
+    NaN (no peak) unless it falls ENTROPY_GAP nats or more below that later in the window: a record that rises to a
+    plateau has its highest value wherever rounding puts it.
+    """
     found = grokked(view, "attention_entropy", layer=layer)
     if found is None:
         return None
@@ -87,7 +96,10 @@ def entropy_peak_over_grok(view: View, *, layer: int | None = None) -> Reading |
     if len(values) < 3:
         return None
     smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, 3), axis=1)
-    peak = int(steps[1 + smooth.argmax()])
+    place = int(smooth.argmax())
+    if smooth[place] - smooth[place:].min() < ENTROPY_GAP:
+        return Reading(nan, None, found.reach)
+    peak = int(steps[1 + place])
     return Reading(peak / found.grok, peak, found.reach)
 
 

@@ -86,16 +86,16 @@ def change_across_grok(
 
 
 def first_step_reaching(view: View, *, measure: str, value: float, split: str = "test") -> Reading | None:
-    """The first probe with the value or more; NaN if never."""
+    """The first of LASTING probes in a row with the value or more; NaN if never."""
     found = trajectory(view, measure, split)
     if found is None:
         return None
-    there = found.steps[found.values >= value]
-    return Reading(float(there[0]), int(there[0]), found.reach) if len(there) else Reading(nan, None, found.reach)
+    step = readouts.first_lasting(found.steps, found.values >= value)
+    return Reading(nan if step is None else float(step), step, found.reach)
 
 
 def reached_from_grok(view: View, *, measure: str, value: float, split: str = "test") -> Reading | None:
-    """Steps from the first grok step to the first probe with the value or more; NaN if never."""
+    """Steps from the first grok step to the first of LASTING probes with the value or more; NaN if never."""
     found = grokked(view, measure, split)
     first = first_step_reaching(view, measure=measure, value=value, split=split)
     return None if found is None else Reading(first.value - found.grok, first.step, first.reach)

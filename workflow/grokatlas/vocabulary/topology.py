@@ -7,6 +7,7 @@ from math import nan
 
 import numpy as np
 
+from .. import readouts
 from ..records import View
 from ..thresholds import LOOP_LEAD
 from .reading import Reading
@@ -35,12 +36,12 @@ def loop_lead(view: View, *, phase: str) -> Reading | None:
 
 
 def loop_step(view: View) -> Reading | None:
-    """The first probe at which the lead is LOOP_LEAD or more; NaN if never."""
+    """The first of LASTING probes in a row at which the lead is LOOP_LEAD or more; NaN if never."""
     found = _lead(view)
     if found is None:
         return None
-    there = found.steps[found.values >= LOOP_LEAD]
-    return Reading(float(there[0]), int(there[0]), found.reach) if len(there) else Reading(nan, None, found.reach)
+    step = readouts.first_lasting(found.steps, found.values >= LOOP_LEAD)
+    return Reading(nan if step is None else float(step), step, found.reach)
 
 
 def loop_from_grok(view: View) -> Reading | None:
