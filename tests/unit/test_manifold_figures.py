@@ -13,6 +13,7 @@ from grokatlas.figures import draw, planes_name, plotter
 from grokatlas.figures.activations import rank_correlation
 from grokatlas.figures.animation import animate, frame_steps
 from grokatlas.figures.arms import arms, falls, first_reach
+from grokatlas.figures.attention import gap
 from grokatlas.figures.bottleneck import widths
 from grokatlas.figures.data import SMALL, Series, select
 from grokatlas.figures.drift import quiet
@@ -96,7 +97,8 @@ def test_curves_of_every_seed_and_operation_are_the_measured_ones(operation: str
         for metric in ("betti_0", "betti_1"):
             assert drawn(figures["topology"], metrics, metric, **where)
         assert drawn(figures["topology"], metrics, "class_persistence_1", index=2, **where)
-        assert all(drawn(figures["attention"], metrics, "attention_entropy", index=i, **where) for i in range(8))
+        gaps = metrics.assign(value=np.log(2) - metrics.value)  # of these entropies every one is above 1e-9
+        assert all(drawn(figures["attention"], gaps, "attention_entropy", index=i, **where) for i in range(8))
         assert all(drawn(figures["activations"], metrics, m, **where) for m in ("mean_norm", "std", "sparsity"))
         assert all(drawn(figures["drift"], metrics, m, **where) for m in ("cka_drift", "procrustes_drift"))
 
@@ -134,6 +136,11 @@ def test_quiet_drifts_have_both_ends_right() -> None:
     (run,) = select(rows, SMALL, 1.0, operation="addition")
     drift = Series(1000 * np.arange(2, 7), np.zeros(5), np.zeros(5))
     assert quiet(run, drift).tolist() == [False, True, False, False, True]
+
+
+def test_a_head_that_attends_evenly_stays_on_the_logarithmic_axis() -> None:
+    entropy = Series(np.array([10, 20, 30]), np.array([0.0, np.log(2) - 1e-4, np.log(2) + 1e-12]), np.full(3, np.nan))
+    assert gap(entropy).values.tolist() == pytest.approx([np.log(2), 1e-4, 1e-9])
 
 
 def test_diagrams_are_drawn_before_grok_at_grok_and_at_the_last_solid_step() -> None:
