@@ -16,10 +16,12 @@ from grokatlas.figures.arms import arms, falls, first_reach
 from grokatlas.figures.attention import gap
 from grokatlas.figures.bottleneck import widths
 from grokatlas.figures.data import SMALL, Series, select
-from grokatlas.figures.drift import quiet
+from grokatlas.figures.drift import around_grok
 from grokatlas.figures.names import MANIFOLD_NAMES, manifold_names
 from grokatlas.figures.planes import shown_steps
 from grokatlas.figures.topology import chosen_steps
+from grokatlas.records import View, read_records
+from grokatlas.vocabulary import READOUTS
 from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import frame, series
@@ -131,11 +133,30 @@ def test_first_reach_and_falls_by_hand() -> None:
     assert falls(found) == [30]  # 0.95 -> 0.6 does not fall below 0.5, 0.6 -> 0.3 does not start at 0.9
 
 
-def test_quiet_drifts_have_both_ends_right() -> None:
-    rows = frame([accuracy_run(0.1, 0.95, 1.0, 0.2, 1.0, 0.99)])
-    (run,) = select(rows, SMALL, 1.0, operation="addition")
-    drift = Series(1000 * np.arange(2, 7), np.zeros(5), np.zeros(5))
-    assert quiet(run, drift).tolist() == [False, True, False, False, True]
+def drifting(last_step: int = 20_000) -> pd.DataFrame:
+    """Groks at 10,000; the drift is 0.4 within two probes of that, 0.1 elsewhere, and 0.9 early, before half of it."""
+    steps = np.arange(500, last_step + 1, 500)
+    values = np.where(np.abs(steps - 10_000) <= 1000, 0.4, np.where(steps < 5000, 0.9, 0.1))
+    answers = series(arm_columns("addition"), "evaluation", "accuracy", steps, np.where(steps < 10_000, 0.1, 1.0))
+    return frame([answers, series(arm_columns("addition"), "drift", "cka_drift", steps[1:], values[1:])])
+
+
+def test_the_drift_around_the_grok_step_is_compared_as_in_the_tables() -> None:
+    rows = drifting()
+    (run,) = arms(rows)["addition"]
+    ratio, usual, _ = around_grok(run, "cka_drift")
+    table = READOUTS["drift_ratio"](View(read_records(rows)[0], 500, 20_000), measure="cka_drift", event="grok")
+    assert (ratio, usual) == (table.value, 0.1) and ratio == pytest.approx(4)
+    figure = plotter("drift")(rows)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert "around the grok step x4 the median between events (0.1); most 0.9 at 1,000" in titles
+    assert any(np.array_equal(x, [5000, 20_000]) and np.array_equal(y, [0.1, 0.1]) for x, y in lines(figure))
+
+
+def test_a_drift_without_a_grok_step_is_compared_with_nothing() -> None:
+    rows = drifting(last_step=9000)
+    assert around_grok(arms(rows)["addition"][0], "cka_drift") is None
+    assert any(axis.get_title().startswith("most 0.9") for axis in plotter("drift")(rows).axes)
 
 
 def test_a_head_that_attends_evenly_stays_on_the_logarithmic_axis() -> None:
