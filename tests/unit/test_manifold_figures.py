@@ -16,6 +16,7 @@ from grokatlas.figures.arms import arms, falls, first_reach
 from grokatlas.figures.attention import gap
 from grokatlas.figures.bottleneck import widths
 from grokatlas.figures.data import SMALL, Series, select
+from grokatlas.figures.dimension import fall_interval
 from grokatlas.figures.drift import around_grok
 from grokatlas.figures.names import MANIFOLD_NAMES, manifold_names
 from grokatlas.figures.planes import shown_steps
@@ -96,6 +97,7 @@ def test_curves_of_every_seed_and_operation_are_the_measured_ones(operation: str
             for metric in ("pca_dimension_95", "participation_ratio", "twonn_dimension", "local_pca_dimension"):
                 assert drawn(figures["dimension"], metrics, metric, split=split, **where)
             assert drawn(figures["drift"], metrics, "accuracy", split=split, probe="evaluation", **where)
+        assert drawn(figures["dimension"], metrics, "pca_dimension_99", split="test", **where)
         for metric in ("betti_0", "betti_1"):
             assert drawn(figures["topology"], metrics, metric, **where)
         assert drawn(figures["topology"], metrics, "class_persistence_1", index=2, **where)
@@ -157,6 +159,25 @@ def test_a_drift_without_a_grok_step_is_compared_with_nothing() -> None:
     rows = drifting(last_step=9000)
     assert around_grok(arms(rows)["addition"][0], "cka_drift") is None
     assert any(axis.get_title().startswith("most 0.9") for axis in plotter("drift")(rows).axes)
+
+
+def falling(values: np.ndarray) -> pd.DataFrame:
+    steps = 500 * np.arange(1, len(values) + 1)
+    answers = series(arm_columns("addition"), "evaluation", "accuracy", steps, np.where(steps < 10_000, 0.1, 1.0))
+    return frame([answers, series(arm_columns("addition"), "twonn", "twonn_dimension", steps, values)])
+
+
+def test_the_step_of_a_fall_is_shaded_and_a_steady_slope_has_none() -> None:
+    at, noise = 500 * np.arange(1, 41), np.random.default_rng(0).uniform(0.97, 1.03, 40)
+    sudden, steady = falling(noise * np.where(at < 6000, 80, 8)), falling(noise * np.exp(-at / 5000))
+    assert fall_interval(arms(sudden)["addition"][0], "twonn_dimension") == (6000, 6000)
+    assert fall_interval(arms(steady)["addition"][0], "twonn_dimension") is None
+    shaded = [len(patch_spans(plotter("dimension")(rows))) for rows in (sudden, steady)]
+    assert shaded == [1, 0] and patch_spans(plotter("dimension")(sudden)) == [(6000, 6000)]
+
+
+def patch_spans(figure: Figure) -> list[tuple[float, float]]:
+    return [(p.get_x(), p.get_x() + p.get_width()) for axis in figure.axes for p in axis.patches]
 
 
 def test_a_head_that_attends_evenly_stays_on_the_logarithmic_axis() -> None:
