@@ -20,6 +20,7 @@ from grokatlas.figures.dimension import fall_interval
 from grokatlas.figures.drift import around_grok
 from grokatlas.figures.names import MANIFOLD_NAMES, manifold_names
 from grokatlas.figures.planes import shown_steps
+from grokatlas.figures.style import BLACK, VERMILLION
 from grokatlas.figures.topology import chosen_steps
 from grokatlas.records import View, read_records
 from grokatlas.vocabulary import READOUTS
@@ -237,23 +238,56 @@ def coordinates(steps: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def plane_metrics(purity: tuple[float, ...] = (0.3, 0.5, 0.4)) -> pd.DataFrame:
+    """Right at step 1,000 and lost at 2,000; purity on the plane by UMAP seed, raw 0.25, at step 1,000 alone."""
+    own = arm_columns("multiplication")
+    return frame(
+        [
+            series(own, "evaluation", "accuracy", [1000, 2000], [0.97, 0.04]),
+            *(series(own, "plane", "plane_coset_purity", [1000], [x], index=i) for i, x in enumerate(purity)),
+            series(own, "plane", "raw_coset_purity", [1000], [0.25], index=0),
+            *(series(own, "plane", "plane_adjacency", [1000], [x / 10], index=i) for i, x in enumerate(purity)),
+            *(series(own, "ring", "ring_stride", [1000], [x], index=i) for i, x in ((1, 0.75), (2, 0.5))),
+        ]
+    )
+
+
 def test_planes_show_each_step_in_umap_and_pca_by_residue_logarithm_and_coset(tmp_path: Path) -> None:
-    rows = coordinates()
-    figure = plotter(planes_name(RUN))(rows)
+    rows, metrics = coordinates(), plane_metrics()
+    figure = plotter(planes_name(RUN))(metrics, rows)
     clouds = [np.asarray(axis.collections[0].get_offsets()) for axis in figure.axes]
     assert len(clouds) == 2 * 2 * 3
     wanted = rows[(rows.step == 2000) & (rows.method == "pca")][["x", "y"]].to_numpy()
     assert any(np.allclose(np.sort(cloud, axis=0), np.sort(wanted, axis=0)) for cloud in clouds)
     addition = rows.assign(label=rows.logarithm, coset=np.nan)
-    assert len(plotter(planes_name(RUN))(addition).axes) == 2 * 2
-    assert "missing" in words(plotter(planes_name("other"))(rows))
-    once = [path.read_bytes() for path in draw(planes_name(RUN), rows, tmp_path / "once")]
-    shuffled = rows.sample(frac=1, random_state=0)
-    assert [path.read_bytes() for path in draw(planes_name(RUN), shuffled, tmp_path / "again")] == once
+    assert len(plotter(planes_name(RUN))(metrics, addition).axes) == 2 * 2
+    assert "missing" in words(plotter(planes_name("other"))(metrics, rows))
+    name = planes_name(RUN)
+    once = [path.read_bytes() for path in draw(name, metrics, tmp_path / "once", rows)]
+    shuffled, again = (table.sample(frac=1, random_state=0) for table in (rows, metrics))
+    assert [path.read_bytes() for path in draw(name, again, tmp_path / "again", shuffled)] == once
+
+
+def column_titles(figure: Figure) -> list[tuple[str, str]]:
+    return [(axis.get_title(), axis.title.get_color()) for axis in figure.axes if axis.get_title()]
+
+
+def test_a_column_of_planes_says_its_accuracy_and_its_numbers_and_is_red_where_the_answers_are_lost() -> None:
+    assert column_titles(plotter(planes_name(RUN))(plane_metrics(), coordinates())) == [
+        ("step 1,000: accuracy 0.97\ncoset purity 0.40 (0.30 to 0.50)\nraw 0.25", BLACK),
+        ("step 2,000: accuracy 0.04\ncoset purity missing\nraw missing", VERMILLION),
+    ]
+    addition = coordinates(steps=(1000, 1500)).assign(label=lambda rows: rows.logarithm, coset=np.nan)
+    assert column_titles(plotter(planes_name(RUN))(plane_metrics(), addition)) == [
+        ("step 1,000: accuracy 0.97\nadjacency 0.04 (0.03 to 0.05)\nraw 0.75", BLACK),
+        ("step 1,500: not evaluated\nadjacency missing\nraw missing", BLACK),
+    ]
 
 
 def test_a_collapsed_network_is_said_to_be_one() -> None:
-    assert words(plotter(planes_name(RUN))(coordinates().assign(x=0.0, y=0.0))).count("collapsed") == 12
+    figure = plotter(planes_name(RUN))(plane_metrics((np.nan,) * 3), coordinates().assign(x=0.0, y=0.0))
+    assert words(figure).count("collapsed") == 12
+    assert "coset purity none: collapsed" in column_titles(figure)[0][0]
 
 
 def test_many_steps_are_thinned_to_the_first_the_last_and_some_between() -> None:
