@@ -18,7 +18,7 @@ from .style import BLUE, GREY, ORANGE, PURPLE, SKY
 
 HEADS = ((BLUE, "-"), (ORANGE, "--"), (PURPLE, "-."), (SKY, (0, (1, 1))))
 MOST = log(2)  # of two tokens
-LEAST_GAP = 1e-9  # gaps below are drawn here: a logarithmic axis has no 0, and rounding leaves no more
+LEAST_GAP = 1e-9  # gaps below are drawn here: a logarithmic axis has no 0
 
 
 def gap(entropy: Series) -> Series:
