@@ -129,6 +129,12 @@ def test_the_bottleneck_figure_counts_seeds_that_grok_and_says_which_runs_were_s
     assert "3 runs ended before" in words(short).replace("\n", " ")
 
 
+def test_the_published_bottleneck_as_wide_as_the_model_stands_beside_none(metrics: pd.DataFrame) -> None:
+    top = plotter("bottleneck")(metrics).axes[1]  # multiplication
+    marks = {line.get_marker(): line.get_ydata()[0] for line in top.get_lines() if list(line.get_xdata()) == [1.75]}
+    assert {marker: marks[marker] for marker in "oD"} == {"o": 7000, "D": 9500}  # table G4 at 0.9: none, k = 128
+
+
 def test_first_reach_and_falls_by_hand() -> None:
     steps = 10 * np.arange(1, 8)
     found = Series(steps, np.array([0.1, 0.92, 0.4, 0.95, 0.6, 0.3, 1.0]), np.full(7, np.nan))
