@@ -13,12 +13,17 @@ from grokatlas.figures import draw, planes_name, plotter
 from grokatlas.figures.activations import rank_correlation
 from grokatlas.figures.animation import animate, frame_steps
 from grokatlas.figures.arms import arms, falls, first_reach
+from grokatlas.figures.attention import gap
 from grokatlas.figures.bottleneck import widths
 from grokatlas.figures.data import SMALL, Series, select
-from grokatlas.figures.drift import quiet
+from grokatlas.figures.dimension import fall_interval
+from grokatlas.figures.drift import around_grok
 from grokatlas.figures.names import MANIFOLD_NAMES, manifold_names
 from grokatlas.figures.planes import shown_steps
+from grokatlas.figures.style import BLACK, VERMILLION
 from grokatlas.figures.topology import chosen_steps
+from grokatlas.records import View, read_records
+from grokatlas.vocabulary import READOUTS
 from matplotlib.figure import Figure
 from PIL import Image
 from synthetic import frame, series
@@ -93,10 +98,12 @@ def test_curves_of_every_seed_and_operation_are_the_measured_ones(operation: str
             for metric in ("pca_dimension_95", "participation_ratio", "twonn_dimension", "local_pca_dimension"):
                 assert drawn(figures["dimension"], metrics, metric, split=split, **where)
             assert drawn(figures["drift"], metrics, "accuracy", split=split, probe="evaluation", **where)
+        assert drawn(figures["dimension"], metrics, "pca_dimension_99", split="test", **where)
         for metric in ("betti_0", "betti_1"):
             assert drawn(figures["topology"], metrics, metric, **where)
         assert drawn(figures["topology"], metrics, "class_persistence_1", index=2, **where)
-        assert all(drawn(figures["attention"], metrics, "attention_entropy", index=i, **where) for i in range(8))
+        gaps = metrics.assign(value=np.log(2) - metrics.value)  # of these entropies every one is above 1e-9
+        assert all(drawn(figures["attention"], gaps, "attention_entropy", index=i, **where) for i in range(8))
         assert all(drawn(figures["activations"], metrics, m, **where) for m in ("mean_norm", "std", "sparsity"))
         assert all(drawn(figures["drift"], metrics, m, **where) for m in ("cka_drift", "procrustes_drift"))
 
@@ -122,6 +129,12 @@ def test_the_bottleneck_figure_counts_seeds_that_grok_and_says_which_runs_were_s
     assert "3 runs ended before" in words(short).replace("\n", " ")
 
 
+def test_the_published_bottleneck_as_wide_as_the_model_stands_beside_none(metrics: pd.DataFrame) -> None:
+    top = plotter("bottleneck")(metrics).axes[1]  # multiplication
+    marks = {line.get_marker(): line.get_ydata()[0] for line in top.get_lines() if list(line.get_xdata()) == [1.75]}
+    assert {marker: marks[marker] for marker in "oD"} == {"o": 7000, "D": 9500}  # table G4 at 0.9: none, k = 128
+
+
 def test_first_reach_and_falls_by_hand() -> None:
     steps = 10 * np.arange(1, 8)
     found = Series(steps, np.array([0.1, 0.92, 0.4, 0.95, 0.6, 0.3, 1.0]), np.full(7, np.nan))
@@ -129,11 +142,54 @@ def test_first_reach_and_falls_by_hand() -> None:
     assert falls(found) == [30]  # 0.95 -> 0.6 does not fall below 0.5, 0.6 -> 0.3 does not start at 0.9
 
 
-def test_quiet_drifts_have_both_ends_right() -> None:
-    rows = frame([accuracy_run(0.1, 0.95, 1.0, 0.2, 1.0, 0.99)])
-    (run,) = select(rows, SMALL, 1.0, operation="addition")
-    drift = Series(1000 * np.arange(2, 7), np.zeros(5), np.zeros(5))
-    assert quiet(run, drift).tolist() == [False, True, False, False, True]
+def drifting(last_step: int = 20_000) -> pd.DataFrame:
+    """Groks at 10,000; the drift is 0.4 within two probes of that, 0.1 elsewhere, and 0.9 early, before half of it."""
+    steps = np.arange(500, last_step + 1, 500)
+    values = np.where(np.abs(steps - 10_000) <= 1000, 0.4, np.where(steps < 5000, 0.9, 0.1))
+    answers = series(arm_columns("addition"), "evaluation", "accuracy", steps, np.where(steps < 10_000, 0.1, 1.0))
+    return frame([answers, series(arm_columns("addition"), "drift", "cka_drift", steps[1:], values[1:])])
+
+
+def test_the_drift_around_the_grok_step_is_compared_as_in_the_tables() -> None:
+    rows = drifting()
+    (run,) = arms(rows)["addition"]
+    ratio, usual, _ = around_grok(run, "cka_drift")
+    table = READOUTS["drift_ratio"](View(read_records(rows)[0], 500, 20_000), measure="cka_drift", event="grok")
+    assert (ratio, usual) == (table.value, 0.1) and ratio == pytest.approx(4)
+    figure = plotter("drift")(rows)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert "around the grok step x4 the median between events (0.1); most 0.9 at 1,000" in titles
+    assert any(np.array_equal(x, [5000, 20_000]) and np.array_equal(y, [0.1, 0.1]) for x, y in lines(figure))
+
+
+def test_a_drift_without_a_grok_step_is_compared_with_nothing() -> None:
+    rows = drifting(last_step=9000)
+    assert around_grok(arms(rows)["addition"][0], "cka_drift") is None
+    assert any(axis.get_title().startswith("most 0.9") for axis in plotter("drift")(rows).axes)
+
+
+def falling(values: np.ndarray) -> pd.DataFrame:
+    steps = 500 * np.arange(1, len(values) + 1)
+    answers = series(arm_columns("addition"), "evaluation", "accuracy", steps, np.where(steps < 10_000, 0.1, 1.0))
+    return frame([answers, series(arm_columns("addition"), "twonn", "twonn_dimension", steps, values)])
+
+
+def test_the_step_of_a_fall_is_shaded_and_a_steady_slope_has_none() -> None:
+    at, noise = 500 * np.arange(1, 41), np.random.default_rng(0).uniform(0.97, 1.03, 40)
+    sudden, steady = falling(noise * np.where(at < 6000, 80, 8)), falling(noise * np.exp(-at / 5000))
+    assert fall_interval(arms(sudden)["addition"][0], "twonn_dimension") == (6000, 6000)
+    assert fall_interval(arms(steady)["addition"][0], "twonn_dimension") is None
+    shaded = [len(patch_spans(plotter("dimension")(rows))) for rows in (sudden, steady)]
+    assert shaded == [1, 0] and patch_spans(plotter("dimension")(sudden)) == [(6000, 6000)]
+
+
+def patch_spans(figure: Figure) -> list[tuple[float, float]]:
+    return [(p.get_x(), p.get_x() + p.get_width()) for axis in figure.axes for p in axis.patches]
+
+
+def test_a_head_that_attends_evenly_stays_on_the_logarithmic_axis() -> None:
+    entropy = Series(np.array([10, 20, 30]), np.array([0.0, np.log(2) - 1e-4, np.log(2) + 1e-12]), np.full(3, np.nan))
+    assert gap(entropy).values.tolist() == pytest.approx([np.log(2), 1e-4, 1e-9])
 
 
 def test_diagrams_are_drawn_before_grok_at_grok_and_at_the_last_solid_step() -> None:
@@ -188,23 +244,56 @@ def coordinates(steps: tuple[int, ...] = (1000, 2000)) -> pd.DataFrame:
     return pd.concat(parts)
 
 
+def plane_metrics(purity: tuple[float, ...] = (0.3, 0.5, 0.4)) -> pd.DataFrame:
+    """Right at step 1,000 and lost at 2,000; purity on the plane by UMAP seed, raw 0.25, at step 1,000 alone."""
+    own = arm_columns("multiplication")
+    return frame(
+        [
+            series(own, "evaluation", "accuracy", [1000, 2000], [0.97, 0.04]),
+            *(series(own, "plane", "plane_coset_purity", [1000], [x], index=i) for i, x in enumerate(purity)),
+            series(own, "plane", "raw_coset_purity", [1000], [0.25], index=0),
+            *(series(own, "plane", "plane_adjacency", [1000], [x / 10], index=i) for i, x in enumerate(purity)),
+            *(series(own, "ring", "ring_stride", [1000], [x], index=i) for i, x in ((1, 0.75), (2, 0.5))),
+        ]
+    )
+
+
 def test_planes_show_each_step_in_umap_and_pca_by_residue_logarithm_and_coset(tmp_path: Path) -> None:
-    rows = coordinates()
-    figure = plotter(planes_name(RUN))(rows)
+    rows, metrics = coordinates(), plane_metrics()
+    figure = plotter(planes_name(RUN))(metrics, rows)
     clouds = [np.asarray(axis.collections[0].get_offsets()) for axis in figure.axes]
     assert len(clouds) == 2 * 2 * 3
     wanted = rows[(rows.step == 2000) & (rows.method == "pca")][["x", "y"]].to_numpy()
     assert any(np.allclose(np.sort(cloud, axis=0), np.sort(wanted, axis=0)) for cloud in clouds)
     addition = rows.assign(label=rows.logarithm, coset=np.nan)
-    assert len(plotter(planes_name(RUN))(addition).axes) == 2 * 2
-    assert "missing" in words(plotter(planes_name("other"))(rows))
-    once = [path.read_bytes() for path in draw(planes_name(RUN), rows, tmp_path / "once")]
-    shuffled = rows.sample(frac=1, random_state=0)
-    assert [path.read_bytes() for path in draw(planes_name(RUN), shuffled, tmp_path / "again")] == once
+    assert len(plotter(planes_name(RUN))(metrics, addition).axes) == 2 * 2
+    assert "missing" in words(plotter(planes_name("other"))(metrics, rows))
+    name = planes_name(RUN)
+    once = [path.read_bytes() for path in draw(name, metrics, tmp_path / "once", rows)]
+    shuffled, again = (table.sample(frac=1, random_state=0) for table in (rows, metrics))
+    assert [path.read_bytes() for path in draw(name, again, tmp_path / "again", shuffled)] == once
+
+
+def column_titles(figure: Figure) -> list[tuple[str, str]]:
+    return [(axis.get_title(), axis.title.get_color()) for axis in figure.axes if axis.get_title()]
+
+
+def test_a_column_of_planes_says_its_accuracy_and_its_numbers_and_is_red_where_the_answers_are_lost() -> None:
+    assert column_titles(plotter(planes_name(RUN))(plane_metrics(), coordinates())) == [
+        ("step 1,000: accuracy 0.97\ncoset purity 0.40 (0.30 to 0.50)\nraw 0.25", BLACK),
+        ("step 2,000: accuracy 0.04\ncoset purity missing\nraw missing", VERMILLION),
+    ]
+    addition = coordinates(steps=(1000, 1500)).assign(label=lambda rows: rows.logarithm, coset=np.nan)
+    assert column_titles(plotter(planes_name(RUN))(plane_metrics(), addition)) == [
+        ("step 1,000: accuracy 0.97\nadjacency 0.04 (0.03 to 0.05)\nraw 0.75", BLACK),
+        ("step 1,500: not evaluated\nadjacency missing\nraw missing", BLACK),
+    ]
 
 
 def test_a_collapsed_network_is_said_to_be_one() -> None:
-    assert words(plotter(planes_name(RUN))(coordinates().assign(x=0.0, y=0.0))).count("collapsed") == 12
+    figure = plotter(planes_name(RUN))(plane_metrics((np.nan,) * 3), coordinates().assign(x=0.0, y=0.0))
+    assert words(figure).count("collapsed") == 12
+    assert "coset purity none: collapsed" in column_titles(figure)[0][0]
 
 
 def test_many_steps_are_thinned_to_the_first_the_last_and_some_between() -> None:

@@ -1,4 +1,4 @@
-# Every figure from the metrics alone (planes and animations: from their coordinates), as PNG and SVG, or GIF.
+# Every figure from the metrics alone (planes: with their coordinates; animations: from theirs), as PNG and SVG, or GIF.
 rule figures:
     input:
         expand(
@@ -32,6 +32,7 @@ rule figure:
 
 rule planes_figure:
     input:
+        metrics=f"{RESULTS}/metrics.parquet",
         planes=lambda wildcards: f"{RESULTS}/planes/{STACK_OF[wildcards.run]}.parquet",
     output:
         png=report(

@@ -9,7 +9,8 @@ import pandas as pd
 
 from grokatlas.adapter import job
 from grokatlas.figures import draw, planes_name
+from grokatlas.metrics import read_metrics
 
 with job(snakemake.log[0]):
-    coordinates = pd.read_parquet(snakemake.input.planes)
-    draw(planes_name(snakemake.wildcards.run), coordinates, Path(snakemake.output.png).parent)
+    metrics, coordinates = read_metrics([snakemake.input.metrics]), pd.read_parquet(snakemake.input.planes)
+    draw(planes_name(snakemake.wildcards.run), metrics, Path(snakemake.output.png).parent, coordinates)

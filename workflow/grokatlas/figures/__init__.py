@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # the Snakefile needs the names in every job, so neither pand
 __all__ = ["draw", "figure_names", "planes_name", "plotter", "timeline_name"]
 
 
-def plotter(name: str) -> Callable[[pd.DataFrame], Figure]:
+def plotter(name: str) -> Callable[..., Figure]:
     """The function that makes the figure of this name: metrics frame -> matplotlib Figure (not saved).
 
-    A figure named planes_{run} is made from the run's coordinates (planes.PLANE_SCHEMA) instead of the metrics.
+    A figure named planes_{run} also takes the run's coordinates (planes.PLANE_SCHEMA).
 
     Raises GrokatlasError for a name that no figure has.
     """
@@ -44,13 +44,13 @@ def plotter(name: str) -> Callable[[pd.DataFrame], Figure]:
     return getattr(import_module(f".{name}", __name__), f"plot_{name}")
 
 
-def draw(name: str, metrics: pd.DataFrame, folder: Path) -> list[Path]:
+def draw(name: str, metrics: pd.DataFrame, folder: Path, coordinates: pd.DataFrame | None = None) -> list[Path]:
     """Draw one figure and write {name}.png (200 dpi) and {name}.svg into `folder`; returns both paths.
 
-    The same metrics (coordinates, for planes_{run}) give the same bytes. Raises GrokatlasError for an unknown name or
-    a folder that cannot be written.
+    `coordinates`: those of planes_{run}. The same tables give the same bytes. Raises GrokatlasError for an unknown name
+    or a folder that cannot be written.
     """
     from .style import styled
 
-    plot = plotter(name)
-    return styled(lambda: plot(metrics), Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg")
+    plot, tables = plotter(name), (metrics,) if coordinates is None else (metrics, coordinates)
+    return styled(lambda: plot(*tables), Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg")

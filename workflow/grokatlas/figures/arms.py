@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..records import View, read_records
 from ..tasks import Operation
 from ..thresholds import FALLEN, GROK, SOLID
 from .data import SMALL, RunRows, Series, select
@@ -29,6 +30,7 @@ from .style import (
 ARMS: tuple[Operation, ...] = ("addition", "multiplication")  # in the article's order
 WEIGHT_DECAY = 1.0  # of its tables G1 to G7
 WIDTH = 10.5
+CADENCE, JUDGED = 500, 20_000  # steps: how the claims on dimension and drift read a run, and up to where
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ def falls(series: Series) -> list[int]:
     """Steps of the evaluations below 0.5 that come right after one at or above 0.9 (oscillations)."""
     fallen = (series.values[:-1] >= GROK) & (series.values[1:] < FALLEN)
     return [int(step) for step in series.steps[1:][fallen]]
+
+
+def judged(run: RunRows) -> View:
+    """The run as the claims on dimension and drift see it, so that figure and table give the same numbers."""
+    return View(read_records(run.rows)[0], CADENCE, JUDGED)
 
 
 def draw_answers(axis: Axes, runs: list[RunRows]) -> None:

@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from ..thresholds import GROK
 from ..verdicts import wilson
 from .arms import ARMS, WEIGHT_DECAY, accuracy, arms, first_reach, layout
-from .data import RunRows, Series
+from .data import SMALL, RunRows, Series
 from .spectrum import cell_edges
 from .style import BLACK, BLUE, GREY, ORANGE, PURPLE, VERMILLION, missing_figure, say_missing, step_axis
 
 HORIZON = 50_000  # steps of the published runs
 LEVELS = ((0.9, BLUE, "o"), (0.95, PURPLE, "s"), (0.99, ORANGE, "^"))
 NONE = "none"
+FULL = SMALL.width  # a bottleneck as wide as the model is none: no run has one, but one was published
+SHIFTS = (-0.25, 0, 0.25)  # of the three levels
 # Table G4: width -> first step at or above 0.9, 0.95 and 0.99; a width without an entry never got there.
 PUBLISHED = {
     "addition": {
@@ -52,17 +54,24 @@ def _word(k: int | None) -> str:
 def _draw_steps(axis: Axes, found: Widths, operation: str) -> None:
     """First steps at or above each level: a marker a seed, and a bar at the median of those that got there."""
     for place, (k, runs) in enumerate(found.items()):
-        for shift, (level, colour, marker) in zip((-0.25, 0, 0.25), LEVELS, strict=True):
+        for shift, (level, colour, marker) in zip(SHIFTS, LEVELS, strict=True):
             steps = [first_reach(within(accuracy(run)), level) for run in runs]
             reached = [step for step in steps if step is not None]
             axis.plot([place + shift] * len(reached), reached, marker, color=colour, markersize=4, alpha=0.75)
             if len(reached) > 2:
                 axis.plot([place + shift - 0.11, place + shift + 0.11], [np.median(reached)] * 2, color=BLACK, lw=1.6)
-        for shift, step in zip((-0.25, 0, 0.25), PUBLISHED[operation].get(k, ()), strict=False):
-            if step is not None:
-                axis.plot(place + shift, step, "o", color=VERMILLION, markerfacecolor="none", markersize=8.5)
+        _draw_published(axis, place, PUBLISHED[operation].get(k, ()), "o")
+        if k is None:
+            _draw_published(axis, place, PUBLISHED[operation][FULL], "D")
     axis.set_ylim(0, HORIZON * 1.03)
     axis.yaxis.set_major_formatter(lambda step, _: f"{step / 1000:g}")
+
+
+def _draw_published(axis: Axes, place: int, steps: tuple[int | None, ...], marker: str) -> None:
+    """Published first steps as open markers; none where it never got there, or nothing was published."""
+    for shift, step in zip(SHIFTS, steps, strict=False):
+        if step is not None:
+            axis.plot(place + shift, step, marker, color=VERMILLION, markerfacecolor="none", markersize=8.5)
 
 
 def _draw_shares(axis: Axes, found: Widths) -> None:
@@ -124,8 +133,9 @@ def plot_bottleneck(metrics: pd.DataFrame) -> Figure:
     figure, axes = layout(
         f"{title} (weight decay {WEIGHT_DECAY})",
         "Top: first evaluation with test accuracy >= 0.9 (circle), 0.95 (square), 0.99 (triangle), a marker a seed, "
-        f"black their median; red: published, one seed. Middle: share of seeds that reach {GROK} within {HORIZON:,} "
-        f"steps, with its Wilson 95% interval. Bottom: median test accuracy over the seeds.{note}",
+        f"black their median; red: published, one seed (diamond: k = {FULL}, the model's width, so here none). Middle: "
+        f"share of seeds that reach {GROK} within {HORIZON:,} steps, with its Wilson 95% interval. Bottom: median test "
+        f"accuracy over the seeds.{note}",
         [2.0, 1.2, 0.5 + 0.2 * rows],
         gap=0.5,
     )

@@ -7,27 +7,31 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..thresholds import GROK
-from .arms import Panel, accuracy, first_reach, side_by_side
-from .data import RunRows, Series
+from ..vocabulary.change import drift_reading
+from ..vocabulary.reading import Reading
+from .arms import JUDGED, Panel, judged, side_by_side
+from .data import RunRows
 from .panels import draw_seeds
 from .style import BLUE, GREY, PURPLE
 
 MEASURES = (("cka_drift", "1 - linear CKA", BLUE), ("procrustes_drift", "Procrustes\ndistance", PURPLE))
 
 
-def quiet(run: RunRows, drift: Series) -> np.ndarray:
-    """Which drifts lie between two probed steps that both have a test accuracy >= 0.9: bool [n], no event in them."""
-    answers = accuracy(run)
-    right = np.isin(drift.steps, answers.steps[answers.values >= GROK])
-    return right & np.concatenate([[False], right[:-1]])
+def around_grok(run: RunRows, metric: str) -> tuple[float, float, Reading] | None:
+    """Ratio and median between events of the claims' drift readouts, and the reading of the median; None without."""
+    view = judged(run)
+    ratio, usual = (drift_reading(field)(view, measure=metric, event="grok") for field in ("ratio", "usual"))
+    return None if ratio is None or usual is None else (ratio.value, usual.value, usual)
 
 
-def grok_drift(run: RunRows, drift: Series) -> float:
-    """The drift that ends at the first probed step from the grok step on; NaN without one."""
-    step = first_reach(accuracy(run))
-    after = drift.values[drift.steps >= step] if step is not None else ()
-    return float(after[0]) if len(after) else float("nan")
+def _usual(axis: Axes, run: RunRows, metric: str) -> str:
+    """Draw the median between events over the steps that it is taken from; the ratio to it, in words."""
+    found = around_grok(run, metric)
+    if found is None:
+        return ""
+    ratio, usual, reading = found
+    axis.plot([reading.step / 2, reading.reach], [usual, usual], color=GREY, lw=1, ls="--")
+    return f"around the grok step x{ratio:.3g} the median between events ({usual:.2g}); "
 
 
 def _panel(metric: str, label: str, colour: str) -> Panel:
@@ -37,16 +41,11 @@ def _panel(metric: str, label: str, colour: str) -> Panel:
             return
         draw_seeds(axis, found, colour)
         axis.set_yscale("log")
-        calm = found[0].values[quiet(runs[0], found[0]) & np.isfinite(found[0].values)]
-        if len(calm):
-            median = float(np.median(calm))
-            axis.axhline(median, color=GREY, lw=1, ls="--")
-            top = int(np.nanargmax(found[0].values))
-            axis.set_title(
-                f"median {median:.2g}; at the grok step {grok_drift(runs[0], found[0]):.2g}; "
-                f"most {found[0].values[top]:.2g} at {found[0].steps[top]:,}",
-                fontsize=8, pad=3,
-            )  # fmt: skip
+        first = found[0]
+        if np.isfinite(first.values).any():
+            top = int(np.nanargmax(first.values))
+            most = f"most {first.values[top]:.2g} at {first.steps[top]:,}"
+            axis.set_title(_usual(axis, runs[0], metric) + most, fontsize=7.5, pad=3)
 
     return Panel(1.7, label, draw)
 
@@ -54,12 +53,14 @@ def _panel(metric: str, label: str, colour: str) -> Panel:
 def plot_drift(metrics: pd.DataFrame) -> Figure:
     """CKA and Procrustes drift of the class means between consecutive probed steps, for both operations.
 
-    Reads cka_drift and procrustes_drift. Source: prediction 4.4 of the second article against the nested article.
+    Reads cka_drift and procrustes_drift; the ratio is that of the claims (vocabulary.change.drift_reading). Source:
+    prediction 4.4 of the second article against the nested article.
     """
     return side_by_side(
         metrics,
         "Sudden or gradual? How far the class means move between two probed steps",
-        "0: the same up to rotation and scale. Dashed grey: the first seed's median between two probed steps that are "
-        "both right (test accuracy >= 0.9). One article says the change is a jump, the other that it goes on and on.",
+        "0: the same up to rotation and scale. Dashed grey: the first seed's median between events (grok step, first "
+        f"lock and collapse of a ring), from half the grok step to step {JUDGED:,}, as in the tables. One article says "
+        "the change is a jump, the other that it goes on and on.",
         [_panel(*measure) for measure in MEASURES],
     )

@@ -12,9 +12,10 @@ EVENT_PROBES = 2  # probes on each side that belong to an event
 
 @dataclass(frozen=True)
 class EventDrift:
-    """Median drift at the event over the median between events, and the rank p-value of the event's stretch."""
+    """Median drift at the event over the median between events, that median, and the p-value of the event's stretch."""
 
     ratio: float
+    usual: float
     p_value: float
 
 
@@ -31,11 +32,11 @@ def event_drift(drift: np.ndarray, event: int, others: list[int]) -> EventDrift 
         between &= np.abs(places - other) > EVENT_PROBES
     if not at.any() or not between.any():
         return None
-    usual = np.median(drift[between])
+    usual = float(np.median(drift[between]))
     ranks = pd.Series(drift).rank().to_numpy()
     own = ranks[at].mean()
     width = int(at.sum())
     starts = [start for start in range(len(drift) - width + 1) if not at[start : start + width].any()]
     as_high = sum(ranks[start : start + width].mean() >= own - 1e-9 for start in starts)
     ratio = np.median(drift[at]) / usual if usual > 0 else np.inf
-    return EventDrift(float(ratio), (1 + as_high) / (1 + len(starts)))
+    return EventDrift(float(ratio), usual, (1 + as_high) / (1 + len(starts)))
