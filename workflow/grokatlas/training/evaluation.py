@@ -33,7 +33,9 @@ class Evaluator:
         total = self._rows.shape[-1]
         for low in range(0, total, CHUNK):
             part = slice(low, min(low + CHUNK, total))
-            yield part, *self._network.forward(self._rows[:, :, part])
+            with np.errstate(all="ignore"):  # a diverged run's numbers overflow, which its scores say
+                hidden, logits = self._network.forward(self._rows[:, :, part])
+            yield part, hidden, logits
 
     @torch.no_grad()
     def scores(self) -> list[dict[str, float]]:
