@@ -109,7 +109,7 @@ class Checkout:
         self.cluster.wait_for(there, f"{start_of_name} {state} in {self.folder.name}: {self.jobs()}", seconds)
         return found[0]
 
-    def wait_for_training(self, past: int = 0, seconds: float = 300) -> None:
+    def wait_for_training(self, past: int = 0, seconds: float = 600) -> None:
         """Until a checkpoint beyond a step is there."""
         folder = self.run_folders()[0]
         self.cluster.wait_for(lambda: any(s > past for s in folder.checkpoint_steps()), "a checkpoint", seconds)
