@@ -183,7 +183,7 @@ def test_snapshots_and_trajectories_stand_side_by_side():
 def test_rows_of_one_table_with_one_quantity_have_labels_of_their_own(empty, claims):
     bottlenecks = empty["G4"][["row", "quantity"]]
     assert not bottlenecks.duplicated().any()
-    assert {"Addition, k = 128 (none)", "Addition, k = none"} <= set(bottlenecks["row"])
+    assert {"Addition, k = 128 (as wide as the model: none)", "Addition, k = none"} <= set(bottlenecks["row"])
     full = [claim for claim in claims if "-k128" in claim.id]
     assert len(full) == 8
     assert all("bottleneck 128 (as wide as the model: none): " in claim.statement for claim in full)
@@ -213,11 +213,10 @@ def test_a_case_adds_its_columns_replaces_what_it_names_and_fills_in_the_stateme
     assert (first.published, second.published) == ("p", "q")
 
 
-def test_a_case_may_say_its_columns_and_its_statement_otherwise(tmp_path):
+def test_a_case_may_say_its_columns_otherwise(tmp_path):
     case = {"id": "a", "where": {"operation": "addition", "bottleneck": None}, "said": {"bottleneck": "128 (none)"}}
-    other = case | {"id": "b", "statement": "{operation} at {bottleneck}"}
-    first, second = load_claims(claims_file(tmp_path, BASE | {"cases": [case, other]}))
-    assert (first.statement, second.statement) == ("Addition, 128 (none): s", "Addition at 128 (none)")
+    (first,) = load_claims(claims_file(tmp_path, BASE | {"cases": [case]}))
+    assert first.statement == "Addition, 128 (none): s"
     assert first.population == {"layers": 2, "operation": "addition", "bottleneck": None}
 
 

@@ -24,7 +24,7 @@ CLAIM_KEYS = {
     "id", "table", "statement", "source", "published", "population", "where", "horizon", "cadence", "quantifier",
     "predicate", "decided_early", "untestable", "points", "cases",
 }  # fmt: skip
-CASE_KEYS = {"id", "where", "said", "statement", "published", "predicate", "points"}
+CASE_KEYS = {"id", "where", "said", "published", "predicate", "points"}
 PREDICATE_KEYS = {"readout", "arguments", "compare", "to", "tolerance", "than"}
 
 
@@ -156,7 +156,7 @@ def _cases(given: Mapping[str, Any], where: str) -> list[tuple[dict[str, Any], d
                 one[key] = {**given.get(key, {}), **case.get(key, {})}
         one |= {
             "id": f"{given['id']}-{case['id']}",
-            "statement": words(str(one.get("statement", "")), said, inside),
+            "statement": words(str(given.get("statement", "")), said, inside),
         }
         expanded.append((one, said))
     return expanded
