@@ -118,7 +118,7 @@ def test_a_real_training_is_measured(tmp_path):
     run = stack.plans[0].run
     piece = json.loads(RunHistory(tmp_path, run).sidecar_path(300).read_text())["ledger"][-1]
     million = Speeds(config).train_minutes([run], 1_000_000, threads=1)
-    assert million == min(MOST_MINUTES, minutes(1_000_000 / 300 * piece["seconds"]))
+    assert abs(million - min(MOST_MINUTES, minutes(1_000_000 / 300 * piece["seconds"]))) <= 1  # rounding up to minutes
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "auto"])
