@@ -21,6 +21,9 @@ findings: $(VENV)/.installed
 	$(BIN)/snakemake findings --configfile config/evidence.yaml
 	$(BIN)/grokatlas publish
 
+# Two tests at a time, each with one thread for torch.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
 # In the order of CI: format, lint, unit, then the workflow end to end.
 test: lint unit workflow
 
@@ -31,10 +34,10 @@ lint: $(VENV)/.installed
 	$(BIN)/snakemake --lint
 
 unit: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/unit
+	$(TESTS) tests/unit
 
 workflow: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/workflow
+	$(TESTS) tests/workflow
 
 # Faults on a real SLURM of this machine's own; prints the table of docs/reliability.md. As root, for slurmd.
 test-slurm: $(VENV)/.installed

@@ -8,13 +8,15 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from .checkpoints import RunFolder, shape_of_run
 from .config import MODELS
@@ -89,14 +91,19 @@ def make_lanes(runs: list[Run], machine: Machine) -> list[Lane]:
 
 def matrix_flops(machine: Machine) -> float:
     """Floating-point operations a second of a square matrix product with all threads: the roofline."""
-    torch.set_num_threads(machine.threads)
     n = MATRIX if machine.device == "cpu" else 4 * MATRIX
     a, b = (torch.randn(n, n, device=machine.device) for _ in range(2))
-    best = float("inf")
-    for _ in range(8):
-        seconds = _timed(lambda: a @ b, machine)
-        best = min(best, seconds)
+    with _all_threads(machine):
+        best = min(_timed(lambda: a @ b, machine) for _ in range(8))
     return 2 * n**3 / best
+
+
+@contextmanager
+def _all_threads(machine: Machine) -> Iterator[None]:
+    """Torch's own threads, as the plain loop has them; the engine's limit holds for a BLAS shared with numpy too."""
+    torch.set_num_threads(machine.threads)
+    with threadpool_limits(machine.threads, user_api="blas"):
+        yield
 
 
 def _wait(machine: Machine) -> None:
@@ -124,16 +131,16 @@ def _plain_loop() -> ModuleType:
 
 
 def _baseline_speed(plain: ModuleType, run: Run, machine: Machine, steps: int) -> float:
-    torch.set_num_threads(machine.threads)
     torch.manual_seed(run.seeds.initialisation)
     train, test = plain.multiplication_data(run.modulus, run.seeds.split)
     model = plain.PlainTransformer(run.modulus, run.width, run.heads, run.layers)
     loop = plain.train(model, train, run.learning_rate, run.weight_decay, device=machine.device)
-    list(itertools.islice(loop, WARM_UP_STEPS))
-    seconds = _timed(lambda: list(itertools.islice(loop, steps)), machine)
     a, b, _ = (column.to(machine.device) for column in test.tensors)
-    with torch.no_grad():
-        evaluation = _timed(lambda: model(a, b).argmax(-1).cpu(), machine)
+    with _all_threads(machine):
+        list(itertools.islice(loop, WARM_UP_STEPS))
+        seconds = _timed(lambda: list(itertools.islice(loop, steps)), machine)
+        with torch.no_grad():
+            evaluation = _timed(lambda: model(a, b).argmax(-1).cpu(), machine)
     return steps / (seconds + steps / EVALUATE_EVERY * evaluation)
 
 
