@@ -13,6 +13,7 @@ from grokatlas import history, model
 from grokatlas.checkpoints import RunFolder
 from grokatlas.config import parse_config
 from grokatlas.errors import GrokatlasError
+from grokatlas.measure import measure_segment
 from grokatlas.stacks import build_stacks
 from grokatlas.state_dicts import content_digest
 from grokatlas.training.device import Machine
@@ -165,6 +166,19 @@ def test_a_tampered_snapshot_is_refused(tmp_path):
     path.write_bytes(data)
     with pytest.raises(GrokatlasError, match="000000040.safetensors: changed since it was written"):
         folder_of(config).load_snapshot(40)
+
+
+def test_a_sound_snapshot_that_is_not_the_promised_one_is_not_measured(tmp_path):
+    config = tiny(tmp_path)
+    (trained,) = run_all(config)
+    stack, segment = stack_of(config)
+    manifest = complete_segment(stack, segment, config.settings, Machine(), trained)
+    measure_segment(stack, config.settings, manifest, tmp_path / "before.parquet", threads=1)
+    path = folder_of(config).snapshot_path(40)
+    path.write_bytes(folder_of(config).snapshot_path(60).read_bytes())
+    with pytest.raises(GrokatlasError, match="000000040.safetensors: not the snapshot that the manifest promises"):
+        measure_segment(stack, config.settings, manifest, tmp_path / "after.parquet", threads=1)
+    assert not (tmp_path / "after.parquet").exists()
 
 
 def test_a_run_whose_loss_is_nan_is_frozen_and_its_stack_mates_finish(tmp_path):

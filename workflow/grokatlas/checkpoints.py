@@ -117,8 +117,11 @@ class RunFolder(RunHistory):
         with atomic_write(self.snapshot_path(step)) as temporary:
             save_file(state, temporary, metadata=header)
 
-    def load_snapshot(self, step: int) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Verified weights (state dict) and header. Raises GrokatlasError if missing, damaged or foreign."""
+    def load_snapshot(self, step: int, promised: str | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Verified weights (state dict) and header; `promised`: the content's digest in a manifest.
+
+        Raises GrokatlasError if missing, damaged, foreign or not the one promised.
+        """
         path = self.snapshot_path(step)
         if not path.exists():
             raise GrokatlasError(f"{path}: snapshot is missing; run the checkpoint rule again to replay it")
@@ -131,6 +134,8 @@ class RunFolder(RunHistory):
             raise GrokatlasError(
                 f"{path}: changed since it was written (digest differs); delete it to have it replayed"
             )
+        if promised not in (None, header["content"]):
+            raise GrokatlasError(f"{path}: not the snapshot that the manifest promises")
         return state, header
 
     def has_snapshot(self, step: int) -> bool:

@@ -15,7 +15,6 @@ import torch
 from .atomic import atomic_write
 from .checkpoints import RunFolder
 from .config import Plan, Settings
-from .errors import GrokatlasError
 from .measure import Row, origin_of, snapshot_of, tidy_row
 from .metrics import described_schema, write_metrics
 from .probes import Snapshot
@@ -89,9 +88,7 @@ def _snapshots(plan: Plan, settings: Settings, manifests: Sequence[dict]) -> Ite
             step = int(name)
             if step > plan.plane_steps[-1]:
                 return
-            state, header = folder.load_snapshot(step)
-            if header["content"] != digest:
-                raise GrokatlasError(f"{folder.snapshot_path(step)}: not the snapshot that the manifest promises")
+            state, header = folder.load_snapshot(step, digest)
             snapshot = snapshot_of(state, folder.shape, plan.run.task)
             if snapshot.finite:
                 yield step, snapshot, origin_of(json.loads(header["execution"]))
