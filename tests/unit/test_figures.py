@@ -16,7 +16,7 @@ from grokatlas.figures.clock import rings
 from grokatlas.figures.data import SMALL, Series, select
 from grokatlas.figures.long_run import window_shares
 from grokatlas.figures.phase import answer_states, ring_states, spans
-from grokatlas.metrics import read_metrics, write_metrics
+from grokatlas.metrics import HERE, read_metrics, write_metrics
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from synthetic import STRIDES, frame, run_columns, series, synthetic_metrics
@@ -86,6 +86,13 @@ def test_every_declared_figure_is_written_as_png_and_svg(name: str, metrics: pd.
     assert svg.read_text().rstrip().endswith("</svg>")
     assert "<dc:date>" not in svg.read_text()
     assert sorted(tmp_path.iterdir()) == sorted([png, svg])
+
+
+def test_a_figure_says_how_many_of_its_runs_were_not_trained_here(metrics: pd.DataFrame, tmp_path: Path) -> None:
+    taken = metrics.assign(origin=np.where(metrics.init_seed == 7, "nested", HERE))
+    said = [draw("seeds", rows, tmp_path)[1].read_text() for rows in (taken, taken.assign(origin=HERE), metrics)]
+    note = "of 4 runs 2 trained here, 2 from resources/evidence"
+    assert [note in svg for svg in said] == [True, False, False]
 
 
 @pytest.mark.parametrize("name", ["timeline_wd2.0", "spectrum"])
@@ -226,7 +233,7 @@ def test_the_long_run_is_drawn_whole_with_its_change_of_level() -> None:
     figure = plotter("long_run")(frame([rows]))
     assert drawn(figure, rows)
     assert "change point at step 3,700,000" in words(figure).replace("\n", " ")
-    assert "the rest is missing" not in words(figure)
+    assert "of 5,000,000 steps" not in words(figure)
 
 
 def test_window_shares_by_hand() -> None:

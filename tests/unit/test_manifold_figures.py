@@ -129,6 +129,15 @@ def test_the_bottleneck_figure_counts_seeds_that_grok_and_says_which_runs_were_s
     assert "3 runs ended before" in words(short).replace("\n", " ")
 
 
+def test_rows_of_one_width_line_up_where_the_operations_have_different_ones() -> None:
+    steps, arms = np.array([500, 1000]), [("addition", 16), ("multiplication", 32), ("addition", None)]
+    rows = [series(arm_columns(op, 1, k), "evaluation", "accuracy", steps, [0.1, 0.2]) for op, k in arms]
+    maps = plotter("bottleneck")(frame(rows)).axes[4:6]
+    assert [label.get_text() for label in maps[0].get_yticklabels()] == ["16", "32", "none"]  # shared by both
+    places = [sorted(mesh.get_coordinates()[..., 1].mean() for mesh in axis.collections) for axis in maps]
+    assert places == [pytest.approx([0, 2]), pytest.approx([1])]
+
+
 def test_the_published_bottleneck_as_wide_as_the_model_stands_beside_none(metrics: pd.DataFrame) -> None:
     top = plotter("bottleneck")(metrics).axes[1]  # multiplication
     marks = {line.get_marker(): line.get_ydata()[0] for line in top.get_lines() if list(line.get_xdata()) == [1.75]}

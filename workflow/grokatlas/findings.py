@@ -28,6 +28,7 @@ HEADLINE = (
     "n7-wd5.0-no-grok",
     "n7-wd5.0-no-memory",
     "n7-wd2.0-outer-from",
+    "p51-fall-pca-addition",
     "p51-fall-pca-multiplication",
     "p52-loop-after-multiplication",
     "sudden-grok-cka-multiplication",

@@ -50,7 +50,14 @@ def draw(name: str, metrics: pd.DataFrame, folder: Path, coordinates: pd.DataFra
     `coordinates`: those of planes_{run}. The same tables give the same bytes. Raises GrokatlasError for an unknown name
     or a folder that cannot be written.
     """
-    from .style import styled
+    from .style import say_evidence, styled
 
     plot, tables = plotter(name), (metrics,) if coordinates is None else (metrics, coordinates)
-    return styled(lambda: plot(*tables), Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg")
+
+    def figure() -> Figure:
+        made = plot(*tables)
+        if coordinates is None:  # planes are of a run that was trained here
+            say_evidence(made, metrics)
+        return made
+
+    return styled(figure, Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg")

@@ -35,10 +35,13 @@ Widths = dict[int | None, list[RunRows]]
 
 
 def widths(metrics: pd.DataFrame, operation: str) -> Widths:
-    """Runs of one operation by bottleneck width, narrow to wide, None (no bottleneck) last; only widths with runs."""
-    known = metrics.loc[metrics["operation"] == operation, "bottleneck"].dropna().unique()
-    found = {k: arms(metrics, k)[operation] for k in [*sorted(map(int, known)), None]}
-    return {k: runs for k, runs in found.items() if runs}
+    """Runs of one operation by bottleneck width, narrow to wide, None (no bottleneck) last.
+
+    The widths are those of both operations, so that their panels line up; one may have no run of this operation.
+    """
+    known = sorted(map(int, metrics["bottleneck"].dropna().unique()))
+    found = {k: arms(metrics, k) for k in [*known, None]}
+    return {k: runs[operation] for k, runs in found.items() if any(runs.values())}
 
 
 def within(series: Series, horizon: int = HORIZON) -> Series:
@@ -77,6 +80,8 @@ def _draw_published(axis: Axes, place: int, steps: tuple[int | None, ...], marke
 def _draw_shares(axis: Axes, found: Widths) -> None:
     """Share of the seeds that reach 0.9 with its Wilson 95% interval, and the counts."""
     for place, runs in enumerate(found.values()):
+        if not runs:
+            continue
         grokked = sum(first_reach(within(accuracy(run))) is not None for run in runs)
         low, high = wilson(grokked, len(runs))
         axis.plot([place, place], [low, high], color=GREY, lw=1.4)
@@ -89,7 +94,7 @@ def _draw_map(axis: Axes, found: Widths) -> None:
     """Median test accuracy over the seeds, a row a width, a column an evaluation."""
     for place, runs in enumerate(found.values()):
         curves = [within(accuracy(run)) for run in runs]
-        table = pd.concat([pd.Series(curve.values, curve.steps) for curve in curves], axis=1)
+        table = pd.DataFrame({number: pd.Series(curve.values, curve.steps) for number, curve in enumerate(curves)})
         if len(table):
             axis.pcolormesh(
                 cell_edges(table.index.to_numpy()), [place - 0.45, place + 0.45], table.median(axis=1).to_numpy()[None],
@@ -103,7 +108,7 @@ def _draw_map(axis: Axes, found: Widths) -> None:
 
 def _draw_arm(axes: np.ndarray, found: Widths, operation: str) -> None:
     axes[0].set_title(operation.capitalize())
-    if not any(k is not None for k in found):
+    if not any(runs for k, runs in found.items() if k is not None):
         for axis in axes:
             say_missing(axis, f"No {operation} run with a bottleneck in these metrics: missing")
         return
@@ -124,7 +129,7 @@ def plot_bottleneck(metrics: pd.DataFrame) -> Figure:
     """
     title = "Does a bottleneck of the right width speed grokking up?"
     found = {operation: widths(metrics, operation) for operation in ARMS}
-    if not any(k is not None for arm in found.values() for k in arm):
+    if not any(runs for arm in found.values() for k, runs in arm.items() if k is not None):
         return missing_figure(title, "No small-model run with a bottleneck in these metrics: missing")
     rows = max(map(len, found.values()))
     runs = [run for arm in found.values() for group in arm.values() for run in group]

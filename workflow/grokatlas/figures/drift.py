@@ -58,9 +58,9 @@ def plot_drift(metrics: pd.DataFrame) -> Figure:
     """
     return side_by_side(
         metrics,
-        "Sudden or gradual? How far the class means move between two probed steps",
-        "0: the same up to rotation and scale. Dashed grey: the first seed's median between events (grok step, first "
-        f"lock and collapse of a ring), from half the grok step to step {JUDGED:,}, as in the tables. One article says "
-        "the change is a jump, the other that it goes on and on.",
+        "Sudden or gradual? How far the class means move",
+        "From one probed step to the next; 0: the same up to rotation and scale. Dashed grey: the first seed's median "
+        f"between events (grok step, first lock and collapse of a ring), from half the grok step to step {JUDGED:,}, "
+        "as in the tables. One article says the change is a jump, the other that it goes on and on.",
         [_panel(*measure) for measure in MEASURES],
     )

@@ -98,7 +98,7 @@ def plot_long_run(metrics: pd.DataFrame) -> Figure:
     _draw_accuracy(axes[0], run.series("evaluation", "accuracy", "train"), test, last)
     _draw_shares(axes[1], test)
     words = _mark_change(axes, test)
-    reach = "" if last >= PUBLISHED_LAST else f", {last:,} of {PUBLISHED_LAST:,} steps: the rest is missing"
+    reach = "" if last >= PUBLISHED_LAST else f", {last:,} of {PUBLISHED_LAST:,} steps"
     heading(
         figure,
         f"{title}, seed {run.seed}{reach}",

@@ -7,12 +7,14 @@ from pathlib import Path
 from textwrap import wrap
 
 import matplotlib
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from ..atomic import atomic_write
+from ..metrics import HERE
 
 # Okabe and Ito (2008): eight colours that stay apart under the common colour-vision deficiencies.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -79,6 +81,15 @@ def say_missing(axis: Axes, sentence: str) -> None:
     """Write in an empty panel why it is empty, so that absent data are never read as zeros."""
     axis.set_xticks([])
     axis.text(0.5, 0.5, sentence, transform=axis.transAxes, ha="center", va="center", color=GREY, fontstyle="italic")
+
+
+def say_evidence(figure: Figure, metrics: pd.DataFrame) -> None:
+    """Write in a corner how many runs of the metrics were taken from evidence and not trained here, if any were."""
+    runs = metrics.drop_duplicates("run").origin
+    taken = int((runs.dropna() != HERE).sum())
+    if taken:
+        note = f"of {len(runs)} runs {len(runs) - taken} trained here, {taken} from resources/evidence"
+        figure.text(0.995, 1 - 0.05 / figure.get_figheight(), note, fontsize=6.5, color=GREY, ha="right", va="top")
 
 
 def missing_figure(title: str, sentence: str) -> Figure:
