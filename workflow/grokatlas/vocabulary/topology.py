@@ -14,7 +14,7 @@ from .reading import Reading
 from .trajectory import Trajectory, trajectory
 
 
-def _lead(view: View) -> Trajectory | None:
+def lead_of_loop(view: View) -> Trajectory | None:
     """By how much of its own length the longest H1 bar of the class means leads the second; 0 if none stands out."""
     bars = [trajectory(view, "class_persistence_1", index=rank) for rank in (1, 2)]
     standing = trajectory(view, "class_bars_1")
@@ -29,7 +29,7 @@ def _lead(view: View) -> Trajectory | None:
 
 def loop_lead(view: View, *, phase: str) -> Reading | None:
     """Median lead over a phase of a run that grokked; None if no probe is in it."""
-    found = _lead(view)
+    found = lead_of_loop(view)
     if found is None or found.grok is None or not (inside := found.phase(phase)).any():
         return None
     return Reading(float(np.median(found.values[inside])), int(found.steps[inside][-1]), found.reach)
@@ -37,7 +37,7 @@ def loop_lead(view: View, *, phase: str) -> Reading | None:
 
 def loop_step(view: View) -> Reading | None:
     """The first of LASTING probes in a row at which the lead is LOOP_LEAD or more; NaN if never."""
-    found = _lead(view)
+    found = lead_of_loop(view)
     if found is None:
         return None
     step = readouts.first_lasting(found.steps, found.values >= LOOP_LEAD)
@@ -46,7 +46,7 @@ def loop_step(view: View) -> Reading | None:
 
 def loop_from_grok(view: View) -> Reading | None:
     """Steps from the first grok step to that probe; NaN if there is none, None for a run that never grokked."""
-    found, first = _lead(view), loop_step(view)
+    found, first = lead_of_loop(view), loop_step(view)
     if found is None or found.grok is None:
         return None
     return Reading(first.value - found.grok, first.step, found.reach)
