@@ -17,7 +17,7 @@ from conftest import ROOT, Checkout
 from grokatlas.checkpoints import RunFolder
 from grokatlas.config import read_config
 
-KILL_STEPS = 700
+KILL_STEPS = 1000  # more than five kills let a fast machine train
 
 
 def ledgers(checkout):
@@ -176,7 +176,7 @@ def test_kill_9_at_five_random_points_gives_the_uninterrupted_bits(checkout):
         while (folder.checkpoint_steps() or [0])[-1] == before:
             assert process.poll() is None, (checkout.folder / "log").read_text()
             time.sleep(0.01)
-        time.sleep(dice.uniform(0, 1))  # to the next checkpoint at most: training must not end before the last kill
+        time.sleep(dice.uniform(0, 2))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     checkout.snakemake("--unlock", *checkout.manifests())
