@@ -109,7 +109,7 @@ def test_curves_of_every_seed_and_operation_are_the_measured_ones(operation: str
 
 
 def test_bottlenecks_are_kept_apart_and_out_of_the_other_figures(metrics: pd.DataFrame) -> None:
-    assert {k: [run.seed for run in runs] for k, runs in widths(metrics, "addition").items()} == {
+    assert {k: [run.seed for run in runs] for k, runs in widths(metrics)["addition"].items()} == {
         8: ["42", "7"], 32: ["42", "7"], None: ["42", "7"],
     }  # fmt: skip
     assert [run.run for run in select(metrics, SMALL, 1.0)] == [RUN, "mul97-L2d128h4-wd1-s7"]

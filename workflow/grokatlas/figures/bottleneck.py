@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..intervals import wilson
+from ..tasks import Operation
 from ..thresholds import GROK
-from ..verdicts import wilson
 from .arms import ARMS, WEIGHT_DECAY, accuracy, arms, first_reach, layout
 from .data import SMALL, RunRows, Series
 from .spectrum import cell_edges
@@ -34,14 +35,14 @@ PUBLISHED = {
 Widths = dict[int | None, list[RunRows]]
 
 
-def widths(metrics: pd.DataFrame, operation: str) -> Widths:
-    """Runs of one operation by bottleneck width, narrow to wide, None (no bottleneck) last.
+def widths(metrics: pd.DataFrame) -> dict[Operation, Widths]:
+    """Runs of each operation by bottleneck width, narrow to wide, None (no bottleneck) last.
 
-    The widths are those of both operations, so that their panels line up; one may have no run of this operation.
+    The widths are those of both operations, so that their panels line up; one may have no run of an operation.
     """
     known = sorted(map(int, metrics["bottleneck"].dropna().unique()))
     found = {k: arms(metrics, k) for k in [*known, None]}
-    return {k: runs[operation] for k, runs in found.items() if any(runs.values())}
+    return {op: {k: runs[op] for k, runs in found.items() if any(runs.values())} for op in ARMS}
 
 
 def within(series: Series, horizon: int = HORIZON) -> Series:
@@ -128,10 +129,9 @@ def plot_bottleneck(metrics: pd.DataFrame) -> Figure:
     Reads evaluation accuracy (test) up to step 50,000. Source: table G4 and prediction 5.4.
     """
     title = "Does a bottleneck of the right width speed grokking up?"
-    found = {operation: widths(metrics, operation) for operation in ARMS}
+    found = widths(metrics)
     if not any(runs for arm in found.values() for k, runs in arm.items() if k is not None):
         return missing_figure(title, "No small-model run with a bottleneck in these metrics: missing")
-    rows = max(map(len, found.values()))
     runs = [run for arm in found.values() for group in arm.values() for run in group]
     short = sum(run.last_step < HORIZON for run in runs)
     note = f" {short} run{'s' * (short > 1)} ended before: not grokked may mean not yet." if short else ""
@@ -141,7 +141,7 @@ def plot_bottleneck(metrics: pd.DataFrame) -> Figure:
         f"black their median; red: published, one seed (diamond: k = {FULL}, the model's width, so here none). Middle: "
         f"share of seeds that reach {GROK} within {HORIZON:,} steps, with its Wilson 95% interval. Bottom: median test "
         f"accuracy over the seeds.{note}",
-        [2.0, 1.2, 0.5 + 0.2 * rows],
+        [2.0, 1.2, 0.5 + 0.2 * len(found[ARMS[0]])],
         gap=0.5,
     )
     for column, (operation, arm) in enumerate(found.items()):
